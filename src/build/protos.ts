@@ -1,0 +1,179 @@
+/**
+ * Compiles the wire contract: the .proto files that the package @grpc/grpc-js-xds ships, pruned to XDS_FIELDS.
+ *
+ * In: the package's protos and src/xds/*.proto. Out, in src/xds/generated/ (never committed):
+ *   xds.js, xds.d.ts  a static module: interfaces, encode and decode, nothing parsed at run time
+ *   descriptor.json   the same schema as data, for proto3 JSON (config dumps, golden files), loaded only there
+ * Pruned because the whole closure of a Listener is 3 MB of code, of which each sidecar would hold a copy.
+ */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import protobuf from 'protobufjs'
+import pbjs from 'protobufjs-cli/pbjs.js'
+import { XDS_FIELDS } from './xds-fields.ts'
+
+const require = createRequire(import.meta.url)
+const here = dirname(fileURLToPath(import.meta.url))
+const outDir = join(here, '../xds/generated')
+const depsDir = join(dirname(require.resolve('@grpc/grpc-js-xds/package.json')), 'deps')
+const includeDirs = [
+  ...['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map((d) => join(depsDir, d)),
+  dirname(require.resolve('protobufjs/package.json')),
+]
+
+/** The .proto file that declares each message of the table, found by package path and then by content. */
+function loadSchema(): protobuf.Root {
+  const root = new protobuf.Root()
+  root.resolvePath = (_origin, target) => {
+    const local = includeDirs.map((d) => join(d, target)).find((f) => existsSync(f))
+    return local ?? target
+  }
+  const ownDir = join(here, '../xds')
+  const own = readdirSync(ownDir)
+    .filter((f) => f.endsWith('.proto'))
+    .map((f) => join(ownDir, f))
+  const packages = new Set(
+    Object.keys(XDS_FIELDS)
+      .filter((m) => m.startsWith('envoy.') || m.startsWith('google.rpc.'))
+      .map((m) => m.split('.').filter((part) => part === part.toLowerCase()).join('/')),
+  )
+  const files: string[] = []
+  for (const folder of packages) {
+    const dir = includeDirs.map((d) => join(d, folder)).find((d) => existsSync(d))
+    if (dir === undefined) throw new Error(`no .proto folder for ${folder}`)
+    for (const f of readdirSync(dir)) if (f.endsWith('.proto')) files.push(join(dir, f))
+  }
+  return root.loadSync([...own, ...files])
+}
+
+interface JsonField {
+  type: string
+  id: number
+  rule?: string
+  keyType?: string
+}
+interface JsonMessage {
+  oneofs?: Record<string, { oneof: string[] }>
+  fields: Record<string, JsonField>
+  nested?: Record<string, unknown>
+}
+type JsonNamespace = { nested?: Record<string, JsonNamespace | JsonMessage | unknown> }
+
+/** The folder of `name` in the JSON schema, made where missing. */
+function namespaceOf(root: JsonNamespace, path: string[]): Record<string, unknown> {
+  let at: JsonNamespace = root
+  for (const part of path) {
+    at.nested ??= {}
+    at = (at.nested[part] ??= {}) as JsonNamespace
+  }
+  return (at.nested ??= {})
+}
+
+function prune(schema: protobuf.Root): JsonNamespace {
+  const out: JsonNamespace = {}
+  const enums = new Set<protobuf.Enum>()
+  const messages = Object.keys(XDS_FIELDS).sort()
+  for (const name of messages) {
+    const type = schema.lookupType(name)
+    const wanted = new Set((XDS_FIELDS[name] ?? '').split(' ').filter((f) => f !== '').map(camel))
+    const json: JsonMessage = { fields: {} }
+    for (const field of type.fieldsArray) {
+      const fieldName = camel(field.name)
+      if (!wanted.delete(fieldName)) continue
+      field.resolve()
+      const target = field.resolvedType
+      if (target instanceof protobuf.Enum) enums.add(target)
+      else if (target instanceof protobuf.Type && XDS_FIELDS[target.fullName.slice(1)] === undefined)
+        throw new Error(`${name}.${field.name} needs ${target.fullName.slice(1)}: list it or drop the field`)
+      const one: JsonField = {
+        type: target === null ? field.type : target.fullName.slice(1),
+        id: field.id,
+      }
+      if (field instanceof protobuf.MapField) one.keyType = field.keyType
+      else if (field.repeated) one.rule = 'repeated'
+      json.fields[fieldName] = one
+    }
+    if (wanted.size > 0) throw new Error(`${name} has no field ${[...wanted].join(', ')}`)
+    for (const oneof of type.oneofsArray) {
+      const members = oneof.fieldsArray.map((f) => camel(f.name)).filter((f) => f in json.fields)
+      if (members.length > 0) (json.oneofs ??= {})[oneof.name] = { oneof: members }
+    }
+    const path = name.split('.')
+    const leaf = path.pop() ?? ''
+    const folder = namespaceOf(out, path)
+    folder[leaf] = { ...(folder[leaf] as object | undefined), ...json }
+  }
+  for (const e of enums) {
+    const path = e.fullName.slice(1).split('.')
+    const leaf = path.pop() ?? ''
+    namespaceOf(out, path)[leaf] = { values: e.values }
+  }
+  return out
+}
+
+const SCALARS: Record<string, string> = { string: 'string', bool: 'boolean', bytes: 'Uint8Array' }
+
+/** The types of the static module: every field optional, as proto3 has it; messages may be null. */
+function declarations(schema: JsonNamespace): string {
+  const lines = [
+    "import type { Writer } from 'protobufjs/minimal.js'",
+    'export interface Codec<T> {',
+    '  encode(message: T, writer?: Writer): Writer',
+    '  decode(bytes: Uint8Array): T',
+    '}',
+  ]
+  const typeOf = (field: JsonField): string => {
+    if (SCALARS[field.type] !== undefined) return SCALARS[field.type] ?? ''
+    return field.type.includes('.') ? field.type : 'number'
+  }
+  const write = (name: string, node: JsonNamespace & Partial<JsonMessage> & { values?: Record<string, number> }) => {
+    if (node.values !== undefined) {
+      lines.push(`export type ${name} = ${Object.values(node.values).join(' | ')}`)
+      const members = Object.entries(node.values).map(([k, v]) => `readonly ${k}: ${v}`)
+      lines.push(`export const ${name}: { ${members.join('; ')} }`)
+      return
+    }
+    if (node.fields !== undefined) {
+      lines.push(`export interface ${name} {`)
+      for (const [key, field] of Object.entries(node.fields)) {
+        const type = typeOf(field)
+        if (field.keyType !== undefined) lines.push(`${key}?: Record<string, ${type}> | undefined`)
+        else if (field.rule === 'repeated') lines.push(`${key}?: ${type}[] | undefined`)
+        else lines.push(`${key}?: ${type} | ${field.type.includes('.') ? 'null | ' : ''}undefined`)
+      }
+      lines.push('}', `export const ${name}: Codec<${name}>`)
+    }
+    if (node.nested === undefined) return
+    lines.push(`export namespace ${name} {`)
+    for (const [key, child] of Object.entries(node.nested)) write(key, child as JsonNamespace)
+    lines.push('}')
+  }
+  for (const [key, child] of Object.entries(schema.nested ?? {})) write(key, child as JsonNamespace)
+  return `${lines.join('\n')}\n`
+}
+
+function camel(name: string): string {
+  return protobuf.util.camelCase(name)
+}
+
+/** Writes src/xds/generated. Throws when the table names what the schema lacks. */
+export async function buildProtos(): Promise<void> {
+  const schema = prune(loadSchema())
+  const descriptor = JSON.stringify(schema, null, 1)
+  mkdirSync(outDir, { recursive: true })
+  writeFileSync(join(outDir, 'xds.d.ts'), declarations(schema))
+  const file = join(outDir, 'descriptor.json')
+  writeFileSync(file, descriptor)
+  const flags = '--no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service --no-comments --force-number'
+  const args = ['-t', 'static-module', '-w', 'es6', ...flags.split(' ')]
+  await new Promise<void>((done, fail) => {
+    pbjs.main([...args, '-o', join(outDir, 'xds.js'), file], (error) => {
+      if (error === null || error === undefined) done()
+      else fail(error)
+    })
+  })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildProtos()

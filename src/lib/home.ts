@@ -1,0 +1,69 @@
+/**
+ * Where a mesh keeps things. In: the home folder. Out: absolute paths. Creates nothing.
+ * Sockets lie in the home while their names fit: Node 20 cuts a UNIX socket path at 107 bytes without a word,
+ * so a deep home has them in $XDG_RUNTIME_DIR or in a 0700 folder under the temporary one.
+ */
+import { createHash } from 'node:crypto'
+import { tmpdir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/** sockaddr_un.sun_path is 108 bytes on Linux and 104 on macOS, the closing NUL included. */
+const MAX_SOCKET_PATH_BYTES = 103
+const LONGEST_SOCKET_NAME = 'pod-0123456789abcdef.sock'
+
+export interface Home {
+  dir: string
+  storeDir: string
+  caDir: string
+  /** 0600, readable by whoever may start sidecars. */
+  rootCertFile: string
+  podsDir: string
+  logsDir: string
+  /** 0700; holds the sockets. */
+  socketDir: string
+  controlSocket: string
+  xdsSocket: string
+  caSocket: string
+  supervisorSocket: string
+  /** PID, start time and sockets of the running supervisor, and of all that it started: for the next `up`. */
+  stateFile: string
+}
+
+export function homeLayout(home: string): Home {
+  const dir = resolve(home)
+  const inHome = join(dir, 'run')
+  const fits = Buffer.byteLength(join(inHome, LONGEST_SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES
+  const socketDir = fits ? inHome : outsideSocketDir(dir)
+  return {
+    dir,
+    storeDir: join(dir, 'store'),
+    caDir: join(dir, 'ca'),
+    rootCertFile: join(dir, 'ca', 'root-cert.pem'),
+    podsDir: join(dir, 'pods'),
+    logsDir: join(dir, 'logs'),
+    socketDir,
+    controlSocket: join(socketDir, 'control.sock'),
+    xdsSocket: join(socketDir, 'xds.sock'),
+    caSocket: join(socketDir, 'ca.sock'),
+    supervisorSocket: join(socketDir, 'supervisor.sock'),
+    stateFile: join(dir, 'supervisor.json'),
+  }
+}
+
+function outsideSocketDir(dir: string): string {
+  const hash = createHash('sha256').update(dir).digest('hex').slice(0, 12)
+  const runtime = process.env['XDG_RUNTIME_DIR']
+  const short = runtime !== undefined && runtime !== '' && Buffer.byteLength(runtime) < 40
+  return short ? join(runtime, `pocketmesh-${hash}`) : join(tmpdir(), `pocketmesh-${userInfo().uid}-${hash}`)
+}
+
+/** Admin socket of a pod's sidecar. */
+export function podAdminSocket(home: Home, namespace: string, pod: string): string {
+  const hash = createHash('sha256').update(`${namespace}/${pod}`).digest('hex').slice(0, 16)
+  return join(home.socketDir, `pod-${hash}.sock`)
+}
+
+/** Folder of a pod's sidecar: key, certificate, last good configuration, names. */
+export function podDir(home: Home, namespace: string, pod: string): string {
+  return join(home.podsDir, namespace, pod)
+}

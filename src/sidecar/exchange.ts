@@ -1,0 +1,66 @@
+/**
+ * The record of one request (or one TCP connection) that all stages share: capture fills in where it was meant to go,
+ * the codec its head, routing its cluster, the pool its endpoint, and at its end telemetry reads it once.
+ * Fixed shape: every field is set in the constructor, so that V8 keeps one hidden class. Absent text is ''.
+ */
+import type { Workload } from './workload.ts'
+import { UNKNOWN_WORKLOAD } from './workload.ts'
+
+export type RequestProtocol = 'http' | 'grpc' | 'tcp'
+
+export class Exchange {
+  inbound = false
+  protocol: RequestProtocol = 'http'
+
+  // the request's head
+  method = ''
+  path = ''
+  authority = ''
+  /** `HTTP/1.1` */
+  httpVersion = ''
+  requestId = ''
+  userAgent = ''
+  forwardedFor = ''
+  /** Set where a rewrite changed the path. */
+  originalPath = ''
+
+  // time: monotonic ms for differences, epoch ms for the log
+  startMs = 0
+  startEpochMs = 0
+  durationMs = 0
+  /** ms from sending the request to the first byte of the response; -1: none came. */
+  upstreamServiceMs = -1
+
+  // the outcome
+  responseCode = 0
+  /** Envoy's short flags (`NR`, `UH`, `UF,URX`); '' is none. */
+  responseFlags = ''
+  /** `via_upstream`, `route_not_found`, ... */
+  responseCodeDetails = ''
+  connectionTerminationDetails = ''
+  upstreamTransportFailure = ''
+  bytesReceived = 0
+  bytesSent = 0
+
+  // where it went
+  routeName = ''
+  clusterName = ''
+  /** `127.0.0.1:21001` */
+  upstreamHost = ''
+  upstreamLocalAddress = ''
+  downstreamLocalAddress = ''
+  downstreamRemoteAddress = ''
+  requestedServerName = ''
+
+  // who: identities are `spiffe://...`, '' where the link was not mutual TLS
+  downstreamPrincipal = ''
+  upstreamPrincipal = ''
+  /** The caller's workload (inbound: from its metadata header; outbound: this one). */
+  source: Workload = UNKNOWN_WORKLOAD
+  /** The callee's workload (outbound: from the endpoint's metadata; inbound: this one). */
+  destination: Workload = UNKNOWN_WORKLOAD
+  /** The service asked for: `checkout-service.default.svc.cluster.local`, '' where unknown. */
+  destinationService = ''
+  /** Mutual TLS seen on the mesh's side of this hop. */
+  mutualTls = false
+}

@@ -1,0 +1,33 @@
+/**
+ * What the stages of the data path ask of their neighbours: credentials of tls/, records for telemetry/.
+ * Interfaces only, so that each side can be tested with the other replaced.
+ */
+import type { Exchange } from './exchange.ts'
+
+/** A key, its certificate and the roots, of one generation; immutable. */
+export interface Credential {
+  /** Grows with every certificate. */
+  generation: number
+  spiffeId: string
+  keyPem: string
+  /** Leaf first. */
+  certChainPem: string
+  rootsPem: string
+  serial: string
+  notBeforeEpochMs: number
+  notAfterEpochMs: number
+}
+
+export interface CredentialSource {
+  /** The one to use for handshakes from now on; `undefined` before the first. */
+  current(): Credential | undefined
+  /** Calls back at every new generation; returns the function that stops it. */
+  onChange(listener: (credential: Credential) => void): () => void
+}
+
+export interface TelemetrySink {
+  /** Once per request or TCP connection, at its end. Must keep nothing of `x`: it is reused. */
+  onEnd(x: Exchange): void
+  /** TCP only: at its start. */
+  onTcpOpen(x: Exchange): void
+}

@@ -1,0 +1,50 @@
+/**
+ * What a sidecar is started with: one JSON file, 0600, written by the supervisor and named by `--bootstrap`.
+ * Everything else it learns from ADS and the CA.
+ */
+export interface SidecarBootstrap {
+  node: {
+    /** See names.ts `nodeId`. */
+    id: string
+    /** `app.namespace`, for logs. */
+    cluster: string
+    metadata: SidecarMetadata
+  }
+  trustDomain: string
+  /** The identity it asks the CA for. */
+  spiffeId: string
+  /** Folder of its own, 0700: key, certificate, last good configuration. Outlives the process. */
+  podDir: string
+  /** UNIX socket paths. */
+  xdsSocket: string
+  caSocket: string
+  adminSocket: string
+  /** PEM with the roots that the CA and ADS servers are checked against, and peers until the CA says more. */
+  rootCertFile: string
+  /** One bootstrap token, 0600; read once, then removed. Absent: the certificate in podDir is still good. */
+  tokenFile: string
+  /** Where the table of names (NDS) is written for the resolver in the application's process. */
+  namesFile: string
+  /** Access lines go here; `-` is standard output, empty is off. */
+  accessLogFile: string
+  /** Exit when standard input closes: the supervisor is gone. */
+  exitWithStdin: boolean
+  /** Longest wait for requests in flight after SIGTERM. */
+  drainMs: number
+}
+
+/** Node metadata, with Istio's keys. `GENERATOR: grpc` (proxyless gRPC) gets `api_listener` resources. */
+export interface SidecarMetadata {
+  NAMESPACE: string
+  NAME: string
+  WORKLOAD_NAME: string
+  SERVICE_ACCOUNT: string
+  LABELS: Record<string, string>
+  GENERATOR?: 'grpc'
+}
+
+/** The file at `namesFile`: fully qualified and short names to virtual addresses, for the hook. */
+export interface NamesFile {
+  /** Lower-case name -> addresses (IPv4 and IPv6). */
+  names: Record<string, string[]>
+}
