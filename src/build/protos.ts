@@ -37,7 +37,12 @@ function loadSchema(): protobuf.Root {
   const packages = new Set(
     Object.keys(XDS_FIELDS)
       .filter((m) => m.startsWith('envoy.') || m.startsWith('google.rpc.'))
-      .map((m) => m.split('.').filter((part) => part === part.toLowerCase()).join('/')),
+      .map((m) =>
+        m
+          .split('.')
+          .filter((part) => part === part.toLowerCase())
+          .join('/'),
+      ),
   )
   const files: string[] = []
   for (const folder of packages) {
@@ -77,7 +82,12 @@ function prune(schema: protobuf.Root): JsonNamespace {
   const messages = Object.keys(XDS_FIELDS).sort()
   for (const name of messages) {
     const type = schema.lookupType(name)
-    const wanted = new Set((XDS_FIELDS[name] ?? '').split(' ').filter((f) => f !== '').map(camel))
+    const wanted = new Set(
+      (XDS_FIELDS[name] ?? '')
+        .split(' ')
+        .filter((f) => f !== '')
+        .map(camel),
+    )
     const json: JsonMessage = { fields: {} }
     for (const field of type.fieldsArray) {
       const fieldName = camel(field.name)
@@ -166,7 +176,8 @@ export async function buildProtos(): Promise<void> {
   writeFileSync(join(outDir, 'xds.d.ts'), declarations(schema))
   const file = join(outDir, 'descriptor.json')
   writeFileSync(file, descriptor)
-  const flags = '--no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service --no-comments --force-number'
+  const flags =
+    '--no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service --no-comments --force-number'
   const args = ['-t', 'static-module', '-w', 'es6', ...flags.split(' ')]
   await new Promise<void>((done, fail) => {
     pbjs.main([...args, '-o', join(outDir, 'xds.js'), file], (error) => {

@@ -57,8 +57,7 @@ export const XDS_FIELDS: Record<string, string> = {
     'name address filter_chains use_original_dst default_filter_chain metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port api_listener',
   'envoy.config.listener.v3.ApiListener': 'api_listener',
   'envoy.config.listener.v3.FilterChain': 'filter_chain_match filters transport_socket name metadata',
-  'envoy.config.listener.v3.FilterChainMatch':
-    'destination_port server_names transport_protocol application_protocols',
+  'envoy.config.listener.v3.FilterChainMatch': 'destination_port server_names transport_protocol application_protocols',
   'envoy.config.listener.v3.Filter': 'name typed_config',
   'envoy.config.listener.v3.ListenerFilter': 'name typed_config',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': '',
@@ -86,8 +85,7 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.config.route.v3.VirtualHost': 'name domains routes include_request_attempt_count',
   'envoy.config.route.v3.Route': 'name match route redirect direct_response metadata decorator',
   'envoy.config.route.v3.Decorator': 'operation',
-  'envoy.config.route.v3.RouteMatch':
-    'prefix path safe_regex connect_matcher case_sensitive headers query_parameters',
+  'envoy.config.route.v3.RouteMatch': 'prefix path safe_regex connect_matcher case_sensitive headers query_parameters',
   'envoy.config.route.v3.RouteMatch.ConnectMatcher': '',
   'envoy.config.route.v3.HeaderMatcher': 'name present_match string_match invert_match treat_missing_header_as_empty',
   'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',

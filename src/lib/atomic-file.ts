@@ -8,7 +8,7 @@ export function writeFileAtomic(file: string, data: string | Uint8Array, mode = 
   const fd = openSync(temporary, 'w', mode)
   try {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     fsyncSync(fd)
     closeSync(fd)
     renameSync(temporary, file)

@@ -20,7 +20,8 @@ export interface ClusterNameParts {
 /** `undefined` for names of another form (PassthroughCluster ...). */
 export function parseClusterName(name: string): ClusterNameParts | undefined {
   const [direction, port, subset, host] = name.split('|')
-  if ((direction !== 'outbound' && direction !== 'inbound') || host === undefined || subset === undefined) return undefined
+  if ((direction !== 'outbound' && direction !== 'inbound') || host === undefined || subset === undefined)
+    return undefined
   return { direction, port: Number(port), subset, host }
 }
 

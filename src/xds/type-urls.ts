@@ -38,23 +38,47 @@ const tls = 'envoy.extensions.transport_sockets.tls.v3'
 
 /** Type URLs of the extensions that stand inside resources, each with its codec. */
 export const EXTENSION = {
-  originalDst: [url(`${listenerFilters}.original_dst.v3.OriginalDst`), envoy.extensions.filters.listener.original_dst.v3.OriginalDst],
-  proxyProtocol: [url(`${listenerFilters}.proxy_protocol.v3.ProxyProtocol`), envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol],
-  tlsInspector: [url(`${listenerFilters}.tls_inspector.v3.TlsInspector`), envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector],
-  httpInspector: [url(`${listenerFilters}.http_inspector.v3.HttpInspector`), envoy.extensions.filters.listener.http_inspector.v3.HttpInspector],
-  tcpProxy: [url('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'), envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy],
+  originalDst: [
+    url(`${listenerFilters}.original_dst.v3.OriginalDst`),
+    envoy.extensions.filters.listener.original_dst.v3.OriginalDst,
+  ],
+  proxyProtocol: [
+    url(`${listenerFilters}.proxy_protocol.v3.ProxyProtocol`),
+    envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol,
+  ],
+  tlsInspector: [
+    url(`${listenerFilters}.tls_inspector.v3.TlsInspector`),
+    envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector,
+  ],
+  httpInspector: [
+    url(`${listenerFilters}.http_inspector.v3.HttpInspector`),
+    envoy.extensions.filters.listener.http_inspector.v3.HttpInspector,
+  ],
+  tcpProxy: [
+    url('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'),
+    envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy,
+  ],
   httpConnectionManager: [
     url('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
     envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,
   ],
   router: [url('envoy.extensions.filters.http.router.v3.Router'), envoy.extensions.filters.http.router.v3.Router],
-  fileAccessLog: [url('envoy.extensions.access_loggers.file.v3.FileAccessLog'), envoy.extensions.access_loggers.file.v3.FileAccessLog],
+  fileAccessLog: [
+    url('envoy.extensions.access_loggers.file.v3.FileAccessLog'),
+    envoy.extensions.access_loggers.file.v3.FileAccessLog,
+  ],
   previousHosts: [
     url('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'),
     envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate,
   ],
-  upstreamHttpOptions: [url('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'), envoy.extensions.upstreams.http.v3.HttpProtocolOptions],
-  rawBuffer: [url('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'), envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer],
+  upstreamHttpOptions: [
+    url('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'),
+    envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
+  ],
+  rawBuffer: [
+    url('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'),
+    envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer,
+  ],
   downstreamTls: [url(`${tls}.DownstreamTlsContext`), envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext],
   upstreamTls: [url(`${tls}.UpstreamTlsContext`), envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext],
 } as const

@@ -1,0 +1,61 @@
+/**
+ * Builds dist/: one bundle for each kind of process, so that each loads only what it needs.
+ * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian}.js, and src/xds/generated/ before them.
+ */
+import { rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type BuildOptions } from 'esbuild'
+import { buildProtos } from './protos.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const at = (path: string): string => join(root, path)
+
+/** Bundled CommonJS packages call require for Node's own modules. */
+const REQUIRE =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
+
+const common: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  format: 'esm',
+  outdir: at('dist'),
+  // names stay, so that a stack trace can be read
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  // native binaries beside it: it cannot be part of a bundle
+  external: ['lmdb'],
+}
+
+/** A generated schema newer than all that it is made of needs no rebuild. */
+function protosAreCurrent(): boolean {
+  const time = (path: string): number => statSync(at(path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const inputs = [
+    'src/build/protos.ts',
+    'src/build/xds-fields.ts',
+    'src/xds/istio.proto',
+    'src/xds/nds.proto',
+    'package-lock.json',
+  ]
+  return time('src/xds/generated/xds.js') > Math.max(...inputs.map(time))
+}
+
+if (!protosAreCurrent()) await buildProtos()
+rmSync(at('dist'), { recursive: true, force: true })
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: { control: at('src/control/main.ts'), sidecar: at('src/sidecar/main.ts') },
+    banner: { js: REQUIRE },
+  }),
+  build({
+    ...common,
+    entryPoints: { pocketmesh: at('src/cli/main.ts') },
+    banner: { js: `#!/usr/bin/env node\n${REQUIRE}` },
+  }),
+  build({ ...common, entryPoints: { hook: at('src/supervisor/hook.ts'), guardian: at('src/supervisor/guardian.ts') } }),
+])
