@@ -63,4 +63,42 @@ export class Exchange {
   destinationService = ''
   /** Mutual TLS seen on the mesh's side of this hop. */
   mutualTls = false
+
+  /** Makes it ready for the next request of its connection. */
+  reset(): void {
+    this.inbound = false
+    this.protocol = 'http'
+    this.method = ''
+    this.path = ''
+    this.authority = ''
+    this.httpVersion = ''
+    this.requestId = ''
+    this.userAgent = ''
+    this.forwardedFor = ''
+    this.originalPath = ''
+    this.startMs = 0
+    this.startEpochMs = 0
+    this.durationMs = 0
+    this.upstreamServiceMs = -1
+    this.responseCode = 0
+    this.responseFlags = ''
+    this.responseCodeDetails = ''
+    this.connectionTerminationDetails = ''
+    this.upstreamTransportFailure = ''
+    this.bytesReceived = 0
+    this.bytesSent = 0
+    this.routeName = ''
+    this.clusterName = ''
+    this.upstreamHost = ''
+    this.upstreamLocalAddress = ''
+    this.downstreamLocalAddress = ''
+    this.downstreamRemoteAddress = ''
+    this.requestedServerName = ''
+    this.downstreamPrincipal = ''
+    this.upstreamPrincipal = ''
+    this.source = UNKNOWN_WORKLOAD
+    this.destination = UNKNOWN_WORKLOAD
+    this.destinationService = ''
+    this.mutualTls = false
+  }
 }

@@ -28,7 +28,7 @@ function anyToJson(any: Any): Json {
   const name = typeUrl.slice(typeUrl.lastIndexOf('/') + 1)
   try {
     const type = root.lookupType(name)
-    const body = messageToJson(type, type.decode(bytes) as unknown as Decoded)
+    const body = messageToJson(type, type.decode(bytes))
     return WELL_KNOWN[name] === undefined
       ? { '@type': typeUrl, ...(body as JsonObject) }
       : { '@type': typeUrl, value: body }
@@ -39,14 +39,14 @@ function anyToJson(any: Any): Json {
 
 /** Types whose JSON form is not an object of their fields. */
 const WELL_KNOWN: Record<string, (message: Decoded) => Json> = {
-  'google.protobuf.Any': (m) => anyToJson(m as Any),
+  'google.protobuf.Any': (m) => anyToJson(m),
   'google.protobuf.Duration': (m) => durationToJson(Number(m['seconds'] ?? 0), Number(m['nanos'] ?? 0)),
   'google.protobuf.Struct': (m) => mapToJson(m['fields'], (v) => valueToJson(v as Decoded)),
   'google.protobuf.Value': (m) => valueToJson(m),
   'google.protobuf.ListValue': (m) => ((m['values'] as Decoded[] | undefined) ?? []).map(valueToJson),
   'google.protobuf.BoolValue': (m) => m['value'] === true,
   'google.protobuf.UInt32Value': (m) => Number(m['value'] ?? 0),
-  'google.protobuf.UInt64Value': (m) => String(own(m, 'value') ?? 0),
+  'google.protobuf.UInt64Value': (m) => int64ToJson(m['value']),
   'google.protobuf.DoubleValue': (m) => Number(m['value'] ?? 0),
 }
 
@@ -56,6 +56,11 @@ function durationToJson(seconds: number, nanos: number): string {
   const digits = String(Math.abs(nanos)).padStart(9, '0')
   const short = digits.endsWith('000000') ? digits.slice(0, 3) : digits.endsWith('000') ? digits.slice(0, 6) : digits
   return `${sign}${Math.abs(seconds)}.${short}s`
+}
+
+/** A string, as JSON numbers cannot hold 64 bits; protobufjs has a number or a Long. */
+function int64ToJson(value: unknown): string {
+  return typeof value === 'object' && value !== null ? value.toString() : String(value ?? 0)
 }
 
 function valueToJson(value: Decoded): Json {
@@ -113,7 +118,7 @@ function scalarToJson(field: protobuf.Field, value: unknown): Json {
     case 'sint64':
     case 'fixed64':
     case 'sfixed64':
-      return String(value)
+      return int64ToJson(value)
     default:
       return Number(value)
   }

@@ -2,7 +2,7 @@
  * All that a translation may read, frozen: configuration, Services, pods. Built by the registry from the store;
  * one per revision. In: nothing of sockets, time or connections. So a translation is a pure function of it.
  */
-import type { Pod, Protocol } from '../../client/contract.ts'
+import type { Pod, PodPort, Protocol } from '../../client/contract.ts'
 import type { MeshObject } from '../../config/object.ts'
 import type { Any, XdsType } from '../../xds/type-urls.ts'
 
@@ -24,6 +24,34 @@ export interface Service {
   address6: string
   selector: Record<string, string>
   ports: readonly ServicePort[]
+  /** Namespaces that see it: annotation `networking.istio.io/exportTo`; absent: all. */
+  exportTo?: readonly string[]
+  /** Annotation `pocketmesh.dev/publish`: the port of 127.0.0.1 where browsers reach it. */
+  publish?: number
+}
+
+/** Does every label of `selector` stand in `labels`? */
+export function hasLabels(labels: Record<string, string>, selector: Record<string, string>): boolean {
+  for (const key in selector) if (labels[key] !== selector[key]) return false
+  return true
+}
+
+/** As in Kubernetes: by label, in the same namespace; an empty selector selects nothing. */
+export function selectsPod(service: Service, pod: Pod): boolean {
+  if (service.namespace !== pod.namespace) return false
+  for (const _ in service.selector) return hasLabels(pod.labels, service.selector)
+  return false
+}
+
+/** The pod's port behind a service port, by name or number of `targetPort`. */
+export function podPortOf(port: ServicePort, pod: Pod): PodPort | undefined {
+  const { targetPort } = port
+  return pod.ports.find((p) => (typeof targetPort === 'number' ? p.containerPort === targetPort : p.name === targetPort))
+}
+
+/** May requests be sent to it now? */
+export function isServing(pod: Pod): boolean {
+  return pod.ready && !pod.terminating
 }
 
 export interface ConfigObject extends MeshObject {

@@ -1,0 +1,144 @@
+/**
+ * One pod's inbound side: a bound listener and a cluster per container port. Pure.
+ *
+ *   PERMISSIVE  the mesh's TLS | plaintext | other TLS, which is the application's own
+ *   STRICT      the mesh's TLS
+ *   DISABLE     plaintext | other TLS
+ *
+ * Source: Istio 1.30, pilot/pkg/networking/core/listener_inbound.go.
+ */
+import type { Pod, PodPort, Protocol } from '../../client/contract.ts'
+import { ALPN_MESH, clusterName } from '../../xds/names.ts'
+import type { MtlsModes } from './authn.ts'
+import { HTTP_INSPECTOR, inboundHttp, INSPECTION_TIMEOUT, PLAINTEXT_HTTP, tcpProxy, TLS_INSPECTOR } from './filters.ts'
+import { HANDLING, type Handling } from './protocols.ts'
+import { duration, socketAddress, struct, toResource, type Cluster, type FilterChain, type Listener } from './resource.ts'
+import { podPortOf, selectsPod, type Resource, type Service } from './snapshot.ts'
+import type { MtlsMode } from './spec.ts'
+import { meshDownstream } from './tls.ts'
+
+const INBOUND = 1
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** In the server's order of preference. */
+const ALPN_MESH_HTTP = ['istio-http/1.1', 'istio-http/1.0']
+const ALPN_MESH_TCP = ALPN_MESH.filter((protocol) => !ALPN_MESH_HTTP.includes(protocol))
+
+export interface Inbound {
+  listener: Resource
+  cluster: Resource
+}
+
+/** What the pod receives on `port`; `services` are those that anybody sees. */
+export function inboundResources(pod: Pod, port: PodPort, services: readonly Service[], modes: MtlsModes): Inbound {
+  const behind = services.filter((s) => selectsPod(s, pod) && s.ports.some((p) => podPortOf(p, pod) === port))
+  const mode = modes.modeOf(pod, port.containerPort)
+  const cluster = inboundCluster(pod, port, behind)
+  const listener = inboundListener(pod, port, HANDLING[protocolOf(pod, port, behind)], mode, operationOf(port, behind))
+  return {
+    cluster: toResource('CDS', cluster.name ?? '', cluster),
+    listener: toResource('LDS', listener.name ?? '', listener),
+  }
+}
+
+/** As its oldest Service says; where there is none, as the first bytes say. */
+function protocolOf(pod: Pod, port: PodPort, services: readonly Service[]): Protocol {
+  return services[0]?.ports.find((p) => podPortOf(p, pod) === port)?.protocol ?? 'auto'
+}
+
+function operationOf(port: PodPort, [service]: readonly Service[]): string {
+  return `${service?.host ?? 'inbound'}:${port.containerPort}/*`
+}
+
+function inboundCluster(pod: Pod, port: PodPort, services: readonly Service[]): Cluster {
+  const name = clusterName('inbound', port.containerPort, '', '')
+  const endpoint = { address: socketAddress(pod.address, port.appPort) }
+  return {
+    name,
+    type: 0,
+    connectTimeout: duration(CONNECT_TIMEOUT_MS),
+    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ endpoint }] }] },
+    metadata: {
+      filterMetadata: {
+        istio: struct({ services: services.map((s) => ({ host: s.host, name: s.name, namespace: s.namespace })) }),
+      },
+    },
+  }
+}
+
+function inboundListener(pod: Pod, port: PodPort, handling: Handling, mode: MtlsMode, operation: string): Listener {
+  const chains = new InboundChains(port.containerPort, operation)
+  const sniffsHttp = handling === 'sniff' && mode !== 'STRICT'
+  const filterChains = [
+    ...(mode === 'DISABLE' ? [] : chains.mutualTls(handling)),
+    ...(mode === 'STRICT' ? [] : [...chains.plaintext(handling), chains.otherTls()]),
+  ]
+  return {
+    name: `inbound_${pod.address}_${port.listenPort}`,
+    address: socketAddress(pod.address, port.listenPort),
+    trafficDirection: INBOUND,
+    listenerFilters: sniffsHttp ? [TLS_INSPECTOR, HTTP_INSPECTOR] : [TLS_INSPECTOR],
+    ...(mode === 'STRICT' ? {} : INSPECTION_TIMEOUT),
+    filterChains,
+  }
+}
+
+/** The filter chains of one port. */
+class InboundChains {
+  readonly #cluster: string
+  readonly #operation: string
+
+  constructor(containerPort: number, operation: string) {
+    this.#cluster = clusterName('inbound', containerPort, '', '')
+    this.#operation = operation
+  }
+
+  mutualTls(handling: Handling): FilterChain[] {
+    if (handling === 'http') return [this.#mutualTls('http', ALPN_MESH, [...ALPN_MESH_HTTP, 'istio'], true)]
+    if (handling === 'tcp') return [this.#mutualTls('tcp', ALPN_MESH, ALPN_MESH_TCP, false)]
+    return [
+      this.#mutualTls('http', ALPN_MESH_HTTP, ALPN_MESH_HTTP, true),
+      this.#mutualTls('tcp', ALPN_MESH_TCP, ALPN_MESH_TCP, false),
+    ]
+  }
+
+  plaintext(handling: Handling): FilterChain[] {
+    const http = { name: 'plaintext-http', filters: [this.#http(false)] }
+    const tcp = { name: 'plaintext-tcp', filters: [this.#tcp()] }
+    const raw = { transportProtocol: 'raw_buffer' }
+    if (handling === 'http') return [{ filterChainMatch: raw, ...http }]
+    if (handling === 'tcp') return [{ filterChainMatch: raw, ...tcp }]
+    return [
+      { filterChainMatch: { ...raw, applicationProtocols: PLAINTEXT_HTTP }, ...http },
+      { filterChainMatch: raw, ...tcp },
+    ]
+  }
+
+  otherTls(): FilterChain {
+    return { filterChainMatch: { transportProtocol: 'tls' }, name: 'application-tls', filters: [this.#tcp()] }
+  }
+
+  #mutualTls(name: string, match: readonly string[], alpn: readonly string[], http: boolean): FilterChain {
+    return {
+      filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [...match] },
+      name: `mutual-tls-${name}`,
+      filters: [http ? this.#http(true) : this.#tcp()],
+      transportSocket: meshDownstream(alpn),
+    }
+  }
+
+  #http(mutualTls: boolean): NonNullable<FilterChain['filters']>[number] {
+    const route = {
+      name: 'default',
+      match: { prefix: '/' },
+      route: { cluster: this.#cluster, timeout: duration(0), maxGrpcTimeout: duration(0) },
+      decorator: { operation: this.#operation },
+    }
+    const virtualHosts = [{ name: `${this.#cluster}http`, domains: ['*'], routes: [route] }]
+    return inboundHttp(this.#cluster, { name: this.#cluster, virtualHosts }, mutualTls)
+  }
+
+  #tcp(): NonNullable<FilterChain['filters']>[number] {
+    return tcpProxy(this.#cluster, [{ cluster: this.#cluster, weight: 0 }])
+  }
+}

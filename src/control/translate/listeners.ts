@@ -1,0 +1,160 @@
+/**
+ * LDS, outbound side. In: Services and TCP rules, for one client (`sharedListeners`), and one pod's own ports
+ * (`podListeners`). Only the pod's own ports are bound; the others are found by original destination: `VIP_8080` first,
+ * then `0.0.0.0_8080`, else `virtualOutbound`. Source: Istio 1.30, pilot/pkg/networking/core/listener.go.
+ */
+import type { Pod } from '../../client/contract.ts'
+import { clusterName, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER, VIRTUAL_OUTBOUND } from '../../xds/names.ts'
+import { matchesSource, type Client } from './client.ts'
+import { weightedClusters, type ServicesByHost, type Weighted } from './destination.ts'
+import {
+  HTTP_INSPECTOR,
+  INSPECTION_TIMEOUT,
+  ORIGINAL_DST,
+  outboundHttp,
+  PLAINTEXT_HTTP,
+  PROXY_PROTOCOL,
+  tcpProxy,
+} from './filters.ts'
+import type { HostMap } from './hosts.ts'
+import { ContentCache, getOrMake, memo } from './memo.ts'
+import { HANDLING } from './protocols.ts'
+import { socketAddress, toResource, type Filter, type Listener, type Resources } from './resource.ts'
+import type { Resource, Service, ServicePort } from './snapshot.ts'
+import type { VirtualService } from './virtual-service.ts'
+
+const OUTBOUND = 2
+const LOOPBACK = '127.0.0.1'
+const ANY = '0.0.0.0'
+
+export interface OutboundContext {
+  client: Client
+  services: readonly Service[]
+  byHost: ServicesByHost
+  virtualServices: HostMap<VirtualService>
+}
+
+type ListenerParts = Pick<
+  Listener,
+  'filterChains' | 'defaultFilterChain' | 'listenerFilters' | 'listenerFiltersTimeout' | 'continueOnListenerFiltersTimeout'
+>
+
+/** Unbound listeners, the same for all proxies of a client. */
+export function sharedListeners(context: OutboundContext): Resources {
+  const resources = new Map<string, Resource>()
+  for (const service of context.services) {
+    for (const port of service.ports) {
+      if (HANDLING[port.protocol] === 'http') {
+        getOrMake(resources, `${ANY}_${port.port}`, () => anyAddressListener(port.port))
+        continue
+      }
+      for (const address of [service.address, service.address6]) {
+        const name = `${address}_${port.port}`
+        const head = { ...listenerHead(name, address, port.port), bindToPort: { value: false } }
+        resources.set(name, serviceListener(service, head, { service, port, routeName: String(port.port) }, context))
+      }
+    }
+  }
+  return resources
+}
+
+const anyAddressListeners = new Map<number, Resource>()
+
+/** All Services with an HTTP port of this number; depends on nothing else. */
+function anyAddressListener(port: number): Resource {
+  return getOrMake(anyAddressListeners, port, () => {
+    const name = `${ANY}_${port}`
+    const filterChains = [{ filters: [httpFilter(name, String(port))] }]
+    return toResource('LDS', name, { ...listenerHead(name, ANY, port), bindToPort: { value: false }, filterChains })
+  })
+}
+
+/** Bound listeners of one pod: capture, HTTP proxy, and its explicit ports. */
+export function podListeners(pod: Pod, context: OutboundContext): Resources {
+  const resources = new Map(ownListeners(pod))
+  for (const { host, port: number, listenPort } of pod.outbound?.upstreams ?? []) {
+    const service = context.byHost.get(host)
+    const port = service?.ports.find((p) => p.port === number)
+    if (service === undefined || port === undefined) continue
+    const name = `${LOOPBACK}_${listenPort}`
+    const target = { service, port, routeName: upstreamRoute(host, number) }
+    resources.set(name, serviceListener(pod, listenerHead(name, LOOPBACK, listenPort), target, context))
+  }
+  return resources
+}
+
+const ownListeners = memo(({ outbound }: Pod): Resources => {
+  if (outbound === undefined) return new Map()
+  const capture: Listener = {
+    ...listenerHead(VIRTUAL_OUTBOUND, LOOPBACK, outbound.capturePort),
+    useOriginalDst: { value: true },
+    listenerFilters: [PROXY_PROTOCOL, ORIGINAL_DST],
+    defaultFilterChain: {
+      filters: [tcpProxy(PASSTHROUGH_CLUSTER, [{ cluster: PASSTHROUGH_CLUSTER, weight: 0 }])],
+      name: 'virtualOutbound-catchall-tcp',
+    },
+  }
+  const proxy: Listener = {
+    ...listenerHead(HTTP_PROXY_ROUTE, LOOPBACK, outbound.httpProxyPort),
+    filterChains: [{ filters: [httpFilter(HTTP_PROXY_ROUTE, HTTP_PROXY_ROUTE)] }],
+  }
+  return new Map([
+    [VIRTUAL_OUTBOUND, toResource('LDS', VIRTUAL_OUTBOUND, capture)],
+    [HTTP_PROXY_ROUTE, toResource('LDS', HTTP_PROXY_ROUTE, proxy)],
+  ])
+})
+
+interface Target {
+  service: Service
+  port: ServicePort
+  routeName: string
+}
+
+const made = new ContentCache<Resource>()
+
+/** A listener for one Service's port; made anew only when its protocol or its TCP targets change. */
+function serviceListener(owner: object, head: Listener, target: Target, context: OutboundContext): Resource {
+  const { name = '' } = head
+  const targets = tcpTargets(target.service, target.port.port, context)
+  const content = JSON.stringify([target.service.host, target.port, targets])
+  return made.get(owner, name, content, () => toResource('LDS', name, { ...head, ...serviceParts(target, targets) }))
+}
+
+/** Route configuration of an explicit port. */
+export function upstreamRoute(host: string, port: number): string {
+  return `${host}:${port}`
+}
+
+function listenerHead(name: string, address: string, port: number): Listener {
+  return { name, address: socketAddress(address, port), trafficDirection: OUTBOUND }
+}
+
+function httpFilter(name: string, routeConfigName: string): Filter {
+  return outboundHttp(`outbound_${name}`, routeConfigName)
+}
+
+function serviceParts({ service, port, routeName }: Target, targets: readonly Weighted[]): ListenerParts {
+  const http = httpFilter(`${service.host}_${port.port}`, routeName)
+  const tcp = { filters: [tcpProxy(clusterName('outbound', port.port, '', service.host), targets)] }
+  const handling = HANDLING[port.protocol]
+  if (handling !== 'sniff') return { filterChains: [handling === 'http' ? { filters: [http] } : tcp] }
+  return {
+    listenerFilters: [HTTP_INSPECTOR],
+    ...INSPECTION_TIMEOUT,
+    filterChains: [{ filterChainMatch: { applicationProtocols: PLAINTEXT_HTTP }, filters: [http] }],
+    defaultFilterChain: tcp,
+  }
+}
+
+/**
+ * Where TCP goes: as the first TCP rule that holds here says, or else to the Service. A rule with `destinationSubnets`
+ * never holds: a Service's addresses are virtual.
+ */
+function tcpTargets(service: Service, port: number, { client, byHost, virtualServices }: OutboundContext): readonly Weighted[] {
+  const virtualService = virtualServices.lookup(service.host)
+  const rule = virtualService?.tcp.find(({ match = [] }) => {
+    return match.length === 0 || match.some((m) => (m.destinationSubnets ?? []).length === 0 && matchesSource(m, client, port))
+  })
+  const targets = weightedClusters(rule?.route ?? [], virtualService?.namespace ?? '', port, byHost)
+  return targets.length > 0 ? targets : [{ cluster: clusterName('outbound', port, '', service.host), weight: 0 }]
+}

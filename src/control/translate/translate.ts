@@ -1,0 +1,186 @@
+/**
+ * From one snapshot and one proxy to all that this proxy is to have. Pure, and cheap when little changed: each step is
+ * remembered by the parts of the snapshot that it reads (memo.ts), and what proxies of a namespace share is made once.
+ *
+ *   Services, pods ---> backends --+--> CDS (identities), EDS
+ *   DestinationRules --------------+
+ *   PeerAuthentications, MeshPolicies --> modes --> EDS (tlsMode), inbound LDS
+ *   VirtualServices --> RDS, LDS (TCP)
+ */
+import type { Pod } from '../../client/contract.ts'
+import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
+import { MtlsModes } from './authn.ts'
+import { backendsOf, type Backends } from './backends.ts'
+import { clientOf, objectsOf, type Client } from './client.ts'
+import { BLACK_HOLE, clusterResources, PASSTHROUGH } from './clusters.ts'
+import type { ServicesByHost } from './destination.ts'
+import { DestinationRules } from './destination-rule.ts'
+import { endpointResources } from './endpoints.ts'
+import { proxylessResources } from './grpc.ts'
+import { isVisible } from './hosts.ts'
+import { inboundResources } from './inbound.ts'
+import { podListeners, sharedListeners, upstreamRoute, type OutboundContext } from './listeners.ts'
+import { getOrMake, memo } from './memo.ts'
+import { nameTable } from './names-table.ts'
+import { HANDLING } from './protocols.ts'
+import type { Resources } from './resource.ts'
+import { RouteBuilder } from './routes.ts'
+import type { ConfigObject, Proxy, ProxyResources, Resource, Service, Snapshot } from './snapshot.ts'
+import { virtualServicesFor } from './virtual-service.ts'
+
+type Objects = readonly ConfigObject[]
+type Services = readonly Service[]
+
+const NOTHING: ProxyResources = { CDS: new Map(), EDS: new Map(), LDS: new Map(), RDS: new Map(), NDS: new Map() }
+
+/** A pod without a sidecar gets nothing, unless it is a gRPC client of its own. */
+export function translate(snapshot: Snapshot, proxy: Proxy): ProxyResources {
+  if (proxy.grpc) return grpcResources(snapshot, proxy)
+  return proxy.pod.sidecar ? sidecarResources(snapshot, proxy) : NOTHING
+}
+
+function sidecarResources(snapshot: Snapshot, proxy: Proxy): ProxyResources {
+  const { pod } = proxy
+  const { services } = snapshot
+  const client = clientOf(snapshot, proxy)
+  const view = outboundView(services, objectsOf(snapshot, 'VirtualService'), client)
+  const modes = modesOf(snapshot)
+  const inbound = inboundOf(pod, services, modes)
+  return {
+    CDS: joined(clustersOf(snapshot, client, false), inbound.CDS),
+    EDS: endpointsOf(snapshot, client, modes),
+    LDS: joined(view.listeners, inbound.LDS, podListeners(pod, view.context)),
+    RDS: joined(view.portRoutes, upstreamRoutes(pod, view)),
+    NDS: view.names,
+  }
+}
+
+function grpcResources(snapshot: Snapshot, proxy: Proxy): ProxyResources {
+  const client = clientOf(snapshot, proxy)
+  const { context, routes } = outboundView(snapshot.services, objectsOf(snapshot, 'VirtualService'), client)
+  return {
+    ...NOTHING,
+    ...proxylessResources(context.services, client.namespace, routes),
+    CDS: clustersOf(snapshot, client, true),
+    EDS: endpointsOf(snapshot, client, modesOf(snapshot)),
+  }
+}
+
+// ---- shared by the proxies of a client --------------------------------------------------------------------------
+
+interface OutboundView {
+  context: OutboundContext
+  routes: RouteBuilder
+  portRoutes: Resources
+  listeners: Resources
+  names: Resources
+}
+
+const viewsOf = memo((_services: Services, _virtualServices: Objects) => new Map<string, OutboundView>())
+
+function outboundView(services: Services, virtualServices: Objects, client: Client): OutboundView {
+  return getOrMake(viewsOf(services, virtualServices), client.key, () => {
+    const visible = visibleServices(services, client.namespace)
+    const byHost: ServicesByHost = new Map(visible.map((s) => [s.host, s]))
+    const context = { client, services: visible, byHost, virtualServices: virtualServicesFor(virtualServices, client) }
+    const routes = new RouteBuilder(visible, byHost, context.virtualServices, client)
+    return {
+      context,
+      routes,
+      portRoutes: portRoutes(visible, routes),
+      listeners: sharedListeners(context),
+      names: namesOf(services, client.namespace),
+    }
+  })
+}
+
+function portRoutes(services: Services, routes: RouteBuilder): Resources {
+  const resources = new Map<string, Resource>([[HTTP_PROXY_ROUTE, routes.forProxyPort()]])
+  for (const service of services) {
+    for (const { port, protocol } of service.ports) {
+      if (HANDLING[protocol] !== 'tcp') getOrMake(resources, String(port), () => routes.forPort(port))
+    }
+  }
+  return resources
+}
+
+const nameTables = memo((_services: Services) => new Map<string, Resources>())
+
+function namesOf(services: Services, namespace: string): Resources {
+  return getOrMake(nameTables(services), namespace, () => nameTable(visibleServices(services, namespace), namespace))
+}
+
+function visibleServices(services: Services, namespace: string): Services {
+  return services.filter((s) => isVisible(s.exportTo, s.namespace, namespace))
+}
+
+const clusterViews = memo((_backends: Backends, _rules: Objects) => new Map<string, Resources>())
+
+function clustersOf(snapshot: Snapshot, client: Client, proxyless: boolean): Resources {
+  const { trustDomain } = snapshot
+  const backends = backendsOf(snapshot.services, snapshot.pods)
+  const key = JSON.stringify([client.key, proxyless, trustDomain, snapshot.rootNamespace])
+  return getOrMake(clusterViews(backends, objectsOf(snapshot, 'DestinationRule')), key, () => {
+    const services = visibleServices(snapshot.services, client.namespace)
+    const clusters = clusterResources({ services, backends, rules: rulesOf(snapshot, client), trustDomain, proxyless })
+    return proxyless ? clusters : new Map([...clusters, [PASSTHROUGH.name, PASSTHROUGH], [BLACK_HOLE.name, BLACK_HOLE]])
+  })
+}
+
+const endpointViews = memo((_backends: Backends, _rules: Objects, _modes: MtlsModes) => new Map<string, Resources>())
+
+function endpointsOf(snapshot: Snapshot, client: Client, modes: MtlsModes): Resources {
+  const backends = backendsOf(snapshot.services, snapshot.pods)
+  const views = endpointViews(backends, objectsOf(snapshot, 'DestinationRule'), modes)
+  return getOrMake(views, `${client.key} ${snapshot.rootNamespace}`, () => {
+    const services = visibleServices(snapshot.services, client.namespace)
+    return endpointResources(services, backends, rulesOf(snapshot, client), modes)
+  })
+}
+
+const ruleViews = memo((_rules: Objects) => new Map<string, DestinationRules>())
+
+function rulesOf(snapshot: Snapshot, client: Client): DestinationRules {
+  const objects = objectsOf(snapshot, 'DestinationRule')
+  const { rootNamespace } = snapshot
+  const make = (): DestinationRules => new DestinationRules(objects, client, rootNamespace)
+  return getOrMake(ruleViews(objects), `${client.key} ${rootNamespace}`, make)
+}
+
+const modeViews = memo((_peerAuthentications: Objects, _meshPolicies: Objects) => new Map<string, MtlsModes>())
+
+function modesOf(snapshot: Snapshot): MtlsModes {
+  const peers = objectsOf(snapshot, 'PeerAuthentication')
+  const mesh = objectsOf(snapshot, 'MeshPolicy')
+  const { rootNamespace } = snapshot
+  return getOrMake(modeViews(peers, mesh), rootNamespace, () => new MtlsModes(peers, mesh, rootNamespace))
+}
+
+// ---- of one proxy alone -----------------------------------------------------------------------------------------
+
+const inboundOf = memo((pod: Pod, services: Services, modes: MtlsModes): Pick<ProxyResources, 'CDS' | 'LDS'> => {
+  const CDS = new Map<string, Resource>()
+  const LDS = new Map<string, Resource>()
+  for (const port of pod.ports) {
+    const { cluster, listener } = inboundResources(pod, port, services, modes)
+    CDS.set(cluster.name, cluster)
+    LDS.set(listener.name, listener)
+  }
+  return { CDS, LDS }
+})
+
+function upstreamRoutes(pod: Pod, { context, routes }: OutboundView): Resources {
+  const resources = new Map<string, Resource>()
+  for (const { host, port } of pod.outbound?.upstreams ?? []) {
+    const service = context.byHost.get(host)
+    const protocol = service?.ports.find((p) => p.port === port)?.protocol
+    if (service === undefined || protocol === undefined || HANDLING[protocol] === 'tcp') continue
+    const name = upstreamRoute(host, port)
+    resources.set(name, routes.forService(name, service, port))
+  }
+  return resources
+}
+
+function joined(...maps: Resources[]): Resources {
+  return new Map(maps.flatMap((map) => [...map]))
+}

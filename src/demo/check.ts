@@ -1,0 +1,43 @@
+/**
+ * `demo --check`: the demo's story without a terminal. Six claims, each measured on the running shop under load.
+ * In: a started mesh. Out: one line per claim with its figures; true when all hold.
+ */
+import { controlPlaneKilled } from './claims/outage.ts'
+import { strictRefusesOutsider } from './claims/outsider.ts'
+import { certificatesRotate } from './claims/rotation.ts'
+import { canaryAsAsked, changeUnderLoad } from './claims/split.ts'
+import type { Story, Verdict } from './claims/story.ts'
+import { wireIsEncrypted } from './claims/wire.ts'
+import { Load } from './load.ts'
+import type { DemoMesh } from './mesh.ts'
+import { CANARY_URL } from './shop.ts'
+
+const BACKGROUND_RATE = 50
+
+type Claim = (story: Story) => Promise<Verdict>
+
+const CLAIMS: readonly [name: string, claim: Claim][] = [
+  ['canary 90/10', canaryAsAsked],
+  ['change to 50/50 under load', changeUnderLoad],
+  ['STRICT refuses the outsider', strictRefusesOutsider],
+  ['certificates rotate under load', certificatesRotate],
+  ['control plane killed for 10 s', controlPlaneKilled],
+  ['the wire carries TLS only', wireIsEncrypted],
+]
+
+/** Prints a line per claim; a claim that throws has failed, the others still run. */
+export async function checkStory(mesh: DemoMesh, print: (line: string) => void): Promise<boolean> {
+  const proxyPort = await mesh.proxyPortOf('frontend')
+  const background = new Load({ proxyPort, url: CANARY_URL, ratePerSecond: BACKGROUND_RATE })
+  const story = { mesh, proxyPort, background, start: await mesh.scraper.read(await mesh.pods()) }
+  background.start()
+  let passed = 0
+  for (const [index, [name, claim]] of CLAIMS.entries()) {
+    const verdict = await claim(story).catch((error: unknown): Verdict => ({ ok: false, text: String(error) }))
+    print(`${verdict.ok ? 'PASS' : 'FAIL'}  ${index + 1}. ${name}: ${verdict.text}`)
+    if (verdict.ok) passed++
+  }
+  await background.stop()
+  print(`${passed} of ${CLAIMS.length} claims hold; load during all of it: ${background.summary()}`)
+  return passed === CLAIMS.length
+}

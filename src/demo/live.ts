@@ -1,0 +1,78 @@
+/**
+ * The demo's live view. In: a started mesh. Out: the screen, drawn anew each second on a terminal, a line every few
+ * seconds elsewhere. Ends when `signal` aborts; leaves the terminal as it was.
+ */
+import { join } from 'node:path'
+import type { DemoMesh } from './mesh.ts'
+import { Photographer } from './picture.ts'
+import { ROUTES, SHOP_DIR, shownPath } from './shop.ts'
+import type { Paint } from './view.ts'
+import { oneLine, screen } from './view.ts'
+
+const DRAW_EVERY_MS = 1000
+const LINE_EVERY_MS = 5000
+/** The alternate screen without a cursor, and back. */
+const ENTER = '\x1b[?1049h\x1b[?25l'
+const LEAVE = '\x1b[?25h\x1b[?1049l'
+const HOME = '\x1b[H'
+const CLEAR_LINE_END = '\x1b[K'
+const CLEAR_BELOW = '\x1b[J'
+
+export interface LiveOptions {
+  mesh: DemoMesh
+  paint: Paint
+  signal: AbortSignal
+  out: NodeJS.WriteStream
+}
+
+export async function showLive({ mesh, paint, signal, out }: LiveOptions): Promise<void> {
+  const photographer = new Photographer(mesh)
+  const following = photographer.followChanges(signal)
+  const tryNext = commands(mesh.home.dir)
+  if (out.isTTY) out.write(ENTER)
+  else out.write(`${tryNext.map(([what, command]) => `${what}\n  ${command}`).join('\n')}\n`)
+  try {
+    while (!signal.aborted) {
+      const picture = await photographer.take()
+      if (out.isTTY) out.write(frame(screen(picture, { paint, nowEpochMs: Date.now(), tryNext }), out.rows))
+      else out.write(`${oneLine(picture)}\n`)
+      await pauseUntil(out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS, signal)
+    }
+  } finally {
+    if (out.isTTY) out.write(LEAVE)
+  }
+  await following
+}
+
+/** A terminal with fewer rows shows the top: a longer frame would scroll. */
+function frame(lines: readonly string[], rows: number): string {
+  const shown = lines.slice(0, Math.max(rows - 1, 1))
+  return `${HOME}${shown.map((line) => `${line}${CLEAR_LINE_END}\n`).join('')}${CLEAR_BELOW}`
+}
+
+/** What works from a second terminal while the demo runs, with this program and this home. */
+function commands(home: string): [what: string, command: string][] {
+  const program = `node ${shownPath(process.argv[1] ?? 'dist/pocketmesh.js')} --home ${shownPath(home)}`
+  const route = (name: string): string => shownPath(join(SHOP_DIR, name))
+  return [
+    ['half of the customers get version 2', `${program} apply -f ${route(ROUTES.canary5050)}`],
+    [
+      'nobody without mutual TLS any more (and back: mesh-permissive.yaml)',
+      `${program} apply -f ${route(ROUTES.strict)}`,
+    ],
+    ['kill -9 the control plane, for 10 seconds', `${program} kill control --for 10s`],
+  ]
+}
+
+function pauseUntil(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const finish = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', finish)
+      done()
+    }
+    const timer = setTimeout(finish, delayMs)
+    signal.addEventListener('abort', finish, { once: true })
+    if (signal.aborted) finish()
+  })
+}

@@ -1,0 +1,181 @@
+/**
+ * The sidecar's admin interface: HTTP/1.1 on a UNIX socket (0600), paths and formats as Envoy's where it has them.
+ * In: requests of this user's tools. Out: what the parts report. Off the proxy path, so node:http is good enough.
+ * GET changes nothing; what ends or drains is POST.
+ */
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { XdsType } from '../../xds/type-urls.ts'
+import type { AdsStatus } from '../xds-client/ads.ts'
+import type { Held } from '../xds-client/snapshot.ts'
+import { doubleColonLines, statLines } from './text.ts'
+
+/** What the admin interface asks of the rest of the sidecar. */
+export interface AdminSource {
+  nodeId: string
+  startedAtEpochMs: number
+  /** What is still missing before it serves; empty: LIVE. */
+  missing(): string[]
+  draining(): boolean
+  held(type: XdsType): Iterable<Held>
+  /** Each with a `name`. */
+  clusterStats(): readonly object[]
+  listenerStats(): readonly object[]
+  certificates(): unknown
+  prometheus(): Promise<string>
+  ads(): AdsStatus | undefined
+  drain(): void
+  quit(): void
+}
+
+type Handler = (source: AdminSource, query: URLSearchParams, response: ServerResponse) => void | Promise<void>
+
+const ROUTES: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
+  '/ready': { method: 'GET', handle: ready },
+  '/config_dump': { method: 'GET', handle: dump },
+  '/clusters': { method: 'GET', handle: clusters },
+  '/listeners': { method: 'GET', handle: listeners },
+  '/certs': { method: 'GET', handle: (s, _q, r) => json(r, s.certificates()) },
+  '/stats': { method: 'GET', handle: stats },
+  '/stats/prometheus': { method: 'GET', handle: async (s, _q, r) => text(r, 200, await s.prometheus(), PROMETHEUS) },
+  '/server_info': { method: 'GET', handle: serverInfo },
+  '/drain_listeners': { method: 'POST', handle: (s, _q, r) => (s.drain(), text(r, 200, 'OK\n')) },
+  '/quitquitquit': { method: 'POST', handle: (s, _q, r) => (text(r, 200, 'OK\n'), s.quit()) },
+}
+
+const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8'
+
+export class AdminServer {
+  readonly #socket: string
+  readonly #server: Server
+
+  constructor(socket: string, source: AdminSource) {
+    this.#socket = socket
+    this.#server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000 }, (request, response) => {
+      request.resume()
+      const url = new URL(request.url ?? '/', 'http://admin')
+      const route = ROUTES[url.pathname]
+      if (route === undefined) return text(response, 404, `unknown path; there are:\n${list()}`)
+      const method = request.method === 'HEAD' ? 'GET' : request.method
+      if (method !== route.method) {
+        response.setHeader('allow', route.method)
+        return text(response, 405, `${url.pathname} takes ${route.method}\n`)
+      }
+      Promise.resolve()
+        .then(() => route.handle(source, url.searchParams, response))
+        .catch((error: unknown) => text(response, 500, `${String(error)}\n`))
+    })
+  }
+
+  /** Binds the socket; one left behind by a dead process is replaced. */
+  async start(): Promise<void> {
+    rmSync(this.#socket, { force: true })
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(this.#socket, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+    chmodSync(this.#socket, 0o600)
+  }
+
+  /** Answers no more, and removes the socket. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+      this.#server.closeAllConnections()
+    })
+  }
+}
+
+function list(): string {
+  return Object.entries(ROUTES)
+    .map(([path, { method }]) => `  ${method.padEnd(5)}${path}\n`)
+    .join('')
+}
+
+function text(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+  if (response.headersSent) return void response.end()
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  text(response, 200, `${JSON.stringify(value, null, 1)}\n`, 'application/json')
+}
+
+function ready(source: AdminSource, _query: URLSearchParams, response: ServerResponse): void {
+  if (source.draining()) return text(response, 503, 'DRAINING\n')
+  const missing = source.missing()
+  if (missing.length === 0) text(response, 200, 'LIVE\n')
+  else text(response, 503, `PRE_INITIALIZING: waiting for ${missing.join(', ')}\n`)
+}
+
+async function dump(source: AdminSource, query: URLSearchParams, response: ServerResponse): Promise<void> {
+  const { configDump, DUMP_SECTIONS } = await import('./config-dump.ts')
+  const wanted = query.get('resource')
+  const sections = DUMP_SECTIONS.filter((s) => wanted === null || s === wanted)
+  if (sections.length === 0) return text(response, 400, `resource is one of ${DUMP_SECTIONS.join(', ')}\n`)
+  json(
+    response,
+    configDump((type) => source.held(type), sections),
+  )
+}
+
+function clusters(source: AdminSource, query: URLSearchParams, response: ServerResponse): void {
+  const stats = source.clusterStats()
+  if (query.get('format') === 'json') return json(response, { clusterStatuses: stats })
+  text(
+    response,
+    200,
+    stats
+      .flatMap((s) => doubleColonLines((s as { name: string }).name, s))
+      .join('\n')
+      .concat('\n'),
+  )
+}
+
+function listeners(source: AdminSource, query: URLSearchParams, response: ServerResponse): void {
+  const stats = source.listenerStats()
+  if (query.get('format') === 'json') return json(response, { listenerStatuses: stats })
+  const lines = stats.map((s) => {
+    const { name, address } = s as { name: string; address?: string }
+    return `${name}::${address ?? ''}\n`
+  })
+  text(response, 200, lines.join(''))
+}
+
+async function stats(source: AdminSource, _query: URLSearchParams, response: ServerResponse): Promise<void> {
+  const askedMs = performance.now()
+  await new Promise((resolve) => setImmediate(resolve))
+  const memory = process.memoryUsage()
+  const lines = [
+    ...statLines('server', {
+      live: source.missing().length === 0 ? 1 : 0,
+      uptime: Math.floor((Date.now() - source.startedAtEpochMs) / 1000),
+      memory_allocated: memory.heapUsed,
+      memory_heap_size: memory.heapTotal,
+      memory_physical_size: memory.rss,
+      event_loop_utilization: performance.eventLoopUtilization().utilization,
+      event_loop_turn_ms: performance.now() - askedMs,
+    }),
+    ...statLines('control_plane', { ...source.ads(), connected_state: source.ads()?.connected === true ? 1 : 0 }),
+    ...source.listenerStats().flatMap((s) => statLines(`listener.${(s as { name: string }).name}`, s)),
+    ...source.clusterStats().flatMap((s) => statLines(`cluster.${(s as { name: string }).name}`, s)),
+  ]
+  text(response, 200, `${lines.toSorted().join('\n')}\n`)
+}
+
+function serverInfo(source: AdminSource, _query: URLSearchParams, response: ServerResponse): void {
+  const live = source.missing().length === 0
+  json(response, {
+    version: 'pocketmesh',
+    state: source.draining() ? 'DRAINING' : live ? 'LIVE' : 'PRE_INITIALIZING',
+    missing: source.missing(),
+    uptimeSeconds: Math.floor((Date.now() - source.startedAtEpochMs) / 1000),
+    pid: process.pid,
+    nodeVersion: process.version,
+    node: { id: source.nodeId },
+    controlPlane: source.ads() ?? null,
+  })
+}

@@ -1,0 +1,156 @@
+/**
+ * A cluster at run time: its endpoints with their pools, its policy, its circuit limits.
+ * In: specs of each push. Out: an endpoint per request. Owns: endpoints; those that a push takes away are drained.
+ */
+import { type Address, addressLabel, type Dialer, type TlsTarget } from '../pool/dial.ts'
+import { Http1Pool, type Limits } from '../pool/pool.ts'
+import { UNKNOWN_WORKLOAD } from '../workload.ts'
+import { Endpoint } from './endpoint.ts'
+import { LeastRequest } from './least-request.ts'
+import type { Picker } from './picker.ts'
+import { Random } from './random.ts'
+import { RoundRobin } from './round-robin.ts'
+import type { ClusterSpec, EndpointSpec, LbPolicy } from './spec.ts'
+
+/** What clusters need of the world. */
+export interface ClusterContext {
+  dialer: Dialer
+  nowMs: () => number
+  random: () => number
+}
+
+const PICKERS: Record<LbPolicy, new (random: () => number) => Picker> = {
+  least_request: LeastRequest,
+  round_robin: RoundRobin,
+  random: Random,
+}
+
+/** Original destinations beyond this make the unused ones go. */
+const MAX_ORIGINAL_DESTINATIONS = 256
+
+export class Cluster {
+  spec: ClusterSpec
+  readonly limits: Limits
+  readonly #context: ClusterContext
+  #picker: Picker
+  #specs: readonly EndpointSpec[] = []
+  /** By address and transport; for original_dst by address. */
+  #endpoints = new Map<string, Endpoint>()
+  /** Healthy ones of the best priority. */
+  #ready: Endpoint[] = []
+
+  constructor(spec: ClusterSpec, context: ClusterContext) {
+    this.spec = spec
+    this.#context = context
+    this.limits = {
+      maxConnections: spec.maxConnections,
+      maxPending: spec.maxPending,
+      maxRequests: spec.maxRequests,
+      numConnections: 0,
+      numPending: 0,
+      numRequests: 0,
+    }
+    this.#picker = new PICKERS[spec.lbPolicy](context.random)
+    if (spec.kind === 'static') this.setEndpoints(spec.endpoints)
+  }
+
+  /** A new version of the cluster; endpoints whose transport stays keep their connections. */
+  update(spec: ClusterSpec): void {
+    if (spec.lbPolicy !== this.spec.lbPolicy) this.#picker = new PICKERS[spec.lbPolicy](this.#context.random)
+    const rebuild =
+      spec.connectTimeoutMs !== this.spec.connectTimeoutMs ||
+      spec.idleTimeoutMs !== this.spec.idleTimeoutMs ||
+      spec.maxRequestsPerConnection !== this.spec.maxRequestsPerConnection
+    this.spec = spec
+    this.limits.maxConnections = spec.maxConnections
+    this.limits.maxPending = spec.maxPending
+    this.limits.maxRequests = spec.maxRequests
+    if (rebuild) this.#drop([...this.#endpoints.keys()])
+    this.setEndpoints(spec.kind === 'static' ? spec.endpoints : this.#specs)
+  }
+
+  setEndpoints(specs: readonly EndpointSpec[]): void {
+    this.#specs = specs
+    if (this.spec.kind === 'original_dst') return
+    const next = new Map<string, Endpoint>()
+    let bestPriority = Infinity
+    for (const spec of specs) if (spec.healthy) bestPriority = Math.min(bestPriority, spec.priority)
+    const ready: Endpoint[] = []
+    for (const spec of specs) {
+      const tls = this.#transportOf(spec)
+      const key = `${spec.label} ${transportKey(tls)} ${Object.values(spec.workload).join(';')}`
+      const endpoint = this.#endpoints.get(key) ?? next.get(key) ?? this.#create(spec, tls)
+      endpoint.weight = spec.weight
+      next.set(key, endpoint)
+      if (spec.healthy && spec.priority === bestPriority) ready.push(endpoint)
+    }
+    const gone = [...this.#endpoints.keys()].filter((key) => !next.has(key))
+    this.#drop(gone)
+    this.#endpoints = next
+    this.#ready = ready
+  }
+
+  /** The next endpoint, if there is one, another than those in `avoid` where `attempts` tries find one. */
+  pick(avoid: readonly Endpoint[], attempts: number): Endpoint | null {
+    if (this.#ready.length === 0) return null
+    let endpoint = this.#picker.pick(this.#ready)
+    for (let i = 0; i < attempts && avoid.includes(endpoint); i++) endpoint = this.#picker.pick(this.#ready)
+    return endpoint
+  }
+
+  /** For original_dst: the endpoint at `address` itself. */
+  originalDestination(address: Address): Endpoint {
+    const label = addressLabel(address)
+    let endpoint = this.#endpoints.get(label)
+    if (endpoint === undefined) {
+      if (this.#endpoints.size >= MAX_ORIGINAL_DESTINATIONS) this.#dropUnused()
+      endpoint = this.#create({ address, label, weight: 1, workload: UNKNOWN_WORKLOAD }, this.spec.defaultTls)
+      this.#endpoints.set(label, endpoint)
+    }
+    return endpoint
+  }
+
+  get endpoints(): Iterable<Endpoint> {
+    return this.#endpoints.values()
+  }
+
+  /** Gone from the configuration: nothing new, what is under way finishes. */
+  close(): void {
+    this.#drop([...this.#endpoints.keys()])
+    this.#ready = []
+  }
+
+  #transportOf(spec: EndpointSpec): TlsTarget | null {
+    for (const match of this.spec.transports) {
+      let fits = true
+      for (const [key, value] of match.labels) if (spec.transportLabels.get(key) !== value) fits = false
+      if (fits) return match.tls
+    }
+    return this.spec.defaultTls
+  }
+
+  #create(
+    spec: Pick<EndpointSpec, 'address' | 'label' | 'weight' | 'workload'>,
+    tls: TlsTarget | null,
+  ): Endpoint {
+    const { connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection } = this.spec
+    const settings = { address: spec.address, tls, connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection }
+    const pool = new Http1Pool(this.#context.dialer, settings, this.limits, this.#context.nowMs)
+    return new Endpoint({ ...spec, tls, pool })
+  }
+
+  #drop(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#endpoints.get(key)?.pool.close()
+      this.#endpoints.delete(key)
+    }
+  }
+
+  #dropUnused(): void {
+    this.#drop([...this.#endpoints].filter(([, e]) => e.numActive === 0).map(([key]) => key))
+  }
+}
+
+function transportKey(tls: TlsTarget | null): string {
+  return tls === null ? 'raw' : `tls|${tls.sni}|${tls.alpn.join(',')}|${[...(tls.allowedIds ?? ['*'])].sort().join(',')}`
+}

@@ -1,0 +1,166 @@
+/**
+ * Cluster and ClusterLoadAssignment to specs. In: decoded xDS. Out: immutable values; throws an Error with the reason
+ * for a resource that cannot be honoured (the caller keeps its last good version).
+ */
+import { type Address, addressLabel, type TlsTarget } from '../pool/dial.ts'
+import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
+import type { envoy, google } from '../../xds/generated/xds.js'
+import { ISTIO_METADATA, parseClusterName, TRANSPORT_SOCKET_MATCH } from '../../xds/names.ts'
+import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import type { ClusterSpec, EndpointSpec, LbPolicy, TransportMatch } from './spec.ts'
+
+type Cluster = envoy.config.cluster.v3.Cluster
+type Assignment = envoy.config.endpoint.v3.ClusterLoadAssignment
+type SocketMatch = NonNullable<Cluster['transportSocketMatches']>[number]
+type TlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
+
+/** Cluster.DiscoveryType, Cluster.LbPolicy and HealthStatus of the Envoy API. */
+const DISCOVERY = { STATIC: 0, EDS: 3, ORIGINAL_DST: 4 } as const
+const POLICY = { ROUND_ROBIN: 0, LEAST_REQUEST: 1, RANDOM: 3, CLUSTER_PROVIDED: 6 } as const
+const HEALTH = { UNKNOWN: 0, HEALTHY: 1, DEGRADED: 5 } as const
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
+
+/** Whole milliseconds of a Duration; `fallback` where absent. */
+export function durationMs(duration: google.protobuf.Duration | null | undefined, fallback: number): number {
+  if (duration === null || duration === undefined) return fallback
+  return Number(duration.seconds ?? 0) * 1000 + Math.round((duration.nanos ?? 0) / 1e6)
+}
+
+export function compileCluster(cluster: Cluster): ClusterSpec {
+  const name = cluster.name ?? ''
+  if (name === '') throw new Error('a cluster needs a name')
+  const thresholds = cluster.circuitBreakers?.thresholds?.[0]
+  const http = unpack(
+    EXTENSION.upstreamHttpOptions,
+    cluster.typedExtensionProtocolOptions?.['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
+  )?.commonHttpProtocolOptions
+  const kind = kindOf(cluster)
+  return Object.freeze({
+    name,
+    kind,
+    edsName: kind === 'eds' ? cluster.edsClusterConfig?.serviceName || name : '',
+    connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
+    idleTimeoutMs: durationMs(http?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS) || DEFAULT_IDLE_TIMEOUT_MS,
+    maxRequestsPerConnection: http?.maxRequestsPerConnection?.value ?? 0,
+    lbPolicy: lbPolicyOf(cluster),
+    maxConnections: thresholds?.maxConnections?.value ?? Infinity,
+    maxPending: thresholds?.maxPendingRequests?.value ?? Infinity,
+    maxRequests: thresholds?.maxRequests?.value ?? Infinity,
+    transports: (cluster.transportSocketMatches ?? []).map(compileMatch),
+    defaultTls: compileTransport(cluster.transportSocket),
+    serviceHost: serviceHostOf(cluster),
+    endpoints: kind === 'static' ? compileEndpoints(cluster.loadAssignment ?? {}) : [],
+  } satisfies ClusterSpec)
+}
+
+function kindOf(cluster: Cluster): ClusterSpec['kind'] {
+  switch (cluster.type ?? DISCOVERY.STATIC) {
+    case DISCOVERY.EDS:
+      return 'eds'
+    case DISCOVERY.ORIGINAL_DST:
+      return 'original_dst'
+    default: // names are resolved when a connection is made
+      return 'static'
+  }
+}
+
+function lbPolicyOf(cluster: Cluster): LbPolicy {
+  switch (cluster.lbPolicy ?? POLICY.ROUND_ROBIN) {
+    case POLICY.ROUND_ROBIN:
+    case POLICY.CLUSTER_PROVIDED:
+      return 'round_robin'
+    case POLICY.LEAST_REQUEST:
+      return 'least_request'
+    case POLICY.RANDOM:
+      return 'random'
+    default:
+      throw new Error(`load balancing policy ${cluster.lbPolicy} is not supported`)
+  }
+}
+
+function compileMatch(match: SocketMatch): TransportMatch {
+  return { labels: structLabels(match.match), tls: compileTransport(match.transportSocket) }
+}
+
+function compileTransport(socket: envoy.config.core.v3.TransportSocket | null | undefined): TlsTarget | null {
+  const config = socket?.typedConfig
+  if (config === null || config === undefined || config.typeUrl === EXTENSION.rawBuffer[0]) return null
+  const tls = unpack(EXTENSION.upstreamTls, config)
+  if (tls === undefined) throw new Error(`transport socket ${config.typeUrl} is not supported`)
+  const common = tls.commonTlsContext
+  return Object.freeze({ sni: tls.sni ?? '', alpn: common?.alpnProtocols ?? [], allowedIds: allowedIds(common) })
+}
+
+interface CombinedContext {
+  defaultValidationContext?: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext | null
+}
+
+/** Exact SPIFFE IDs that may serve; `null`: no restriction but the trust domain. */
+function allowedIds(common: TlsContext | null | undefined): ReadonlySet<string> | null {
+  const combined = common?.combinedValidationContext as CombinedContext | null | undefined
+  const matchers = combined?.defaultValidationContext?.matchTypedSubjectAltNames ?? []
+  if (matchers.length === 0) return null
+  return new Set(matchers.map((m) => m.matcher?.exact ?? '').filter((id) => id !== ''))
+}
+
+/** Host of the first service in Istio's cluster metadata, else the one in the cluster's name. */
+function serviceHostOf(cluster: Cluster): string {
+  const services = cluster.metadata?.filterMetadata?.[ISTIO_METADATA]?.fields?.['services']?.listValue?.values
+  const host = services?.[0]?.structValue?.fields?.['host']?.stringValue
+  return host ?? parseClusterName(cluster.name ?? '')?.host ?? ''
+}
+
+export function compileEndpoints(assignment: Assignment): EndpointSpec[] {
+  const specs: EndpointSpec[] = []
+  for (const locality of assignment.endpoints ?? []) {
+    for (const entry of locality.lbEndpoints ?? []) {
+      const address = compileAddress(entry.endpoint?.address)
+      const status = entry.healthStatus ?? HEALTH.UNKNOWN
+      const metadata = entry.metadata?.filterMetadata
+      specs.push({
+        address,
+        label: addressLabel(address),
+        healthy:
+          status === HEALTH.UNKNOWN || status === HEALTH.HEALTHY || status === HEALTH.DEGRADED,
+        priority: locality.priority ?? 0,
+        weight: entry.loadBalancingWeight?.value ?? 1,
+        transportLabels: structLabels(metadata?.[TRANSPORT_SOCKET_MATCH]),
+        workload: compileWorkload(metadata?.[ISTIO_METADATA]?.fields?.['workload']?.stringValue),
+      })
+    }
+  }
+  return specs
+}
+
+export function compileAddress(address: envoy.config.core.v3.Address | null | undefined): Address {
+  const path = address?.pipe?.path
+  if (path !== undefined && path !== '') return { path }
+  const socket = address?.socketAddress
+  const port = socket?.portValue ?? 0
+  if (socket?.address === undefined || socket.address === '') throw new Error('an address is missing')
+  return { host: socket.address, port }
+}
+
+function structLabels(struct: google.protobuf.Struct | null | undefined): Map<string, string> {
+  const labels = new Map<string, string>()
+  for (const [key, value] of Object.entries(struct?.fields ?? {})) labels.set(key, value.stringValue ?? '')
+  return labels
+}
+
+/** `workload;namespace;canonical name;canonical revision;cluster`, as Istio's endpoint metadata has it. */
+function compileWorkload(text: string | undefined): Workload {
+  if (text === undefined) return UNKNOWN_WORKLOAD
+  const [workload = '', namespace = '', service = '', revision = '', cluster = ''] = text.split(';')
+  const known = (value: string): string => value || 'unknown'
+  return Object.freeze({
+    workload: known(workload),
+    namespace: known(namespace),
+    app: known(service),
+    version: known(revision),
+    canonicalService: known(service),
+    canonicalRevision: known(revision),
+    cluster: known(cluster),
+  })
+}

@@ -1,0 +1,33 @@
+/** One upstream host: where it is, who it is, how busy it is, and its connections. Kept across pushes while unchanged. */
+import type { Address, TlsTarget } from '../pool/dial.ts'
+import type { Http1Pool } from '../pool/pool.ts'
+import type { Workload } from '../workload.ts'
+
+export class Endpoint {
+  readonly address: Address
+  readonly label: string
+  readonly tls: TlsTarget | null
+  readonly workload: Workload
+  readonly pool: Http1Pool
+  weight: number
+  /** Requests and TCP connections under way. */
+  numActive = 0
+  numTotal = 0
+  numFailed = 0
+
+  constructor(init: {
+    address: Address
+    label: string
+    tls: TlsTarget | null
+    workload: Workload
+    weight: number
+    pool: Http1Pool
+  }) {
+    this.address = init.address
+    this.label = init.label
+    this.tls = init.tls
+    this.workload = init.workload
+    this.weight = init.weight
+    this.pool = init.pool
+  }
+}

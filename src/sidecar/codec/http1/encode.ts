@@ -1,0 +1,109 @@
+/**
+ * Heads and chunk frames to bytes, from the parsed model: `name: value CRLF` for each field that stays, our own after.
+ * In: a head, which names to leave out, lines to add. Out: bytes in a sink. Leaf: the sink belongs to a connection.
+ * A run of fields that already stand in this very form is copied at once: the parser has checked each byte of it.
+ */
+import { SP } from '../bytes.ts'
+import type { Head } from './head.ts'
+import { BODY_CHUNKED, BODY_LENGTH, type BodyKind } from './framing.ts'
+import { nameSet } from './names.ts'
+
+/** Where encoded bytes go; implemented by a connection's writer. */
+export interface ByteSink {
+  /** Latin-1 text. */
+  text(text: string): void
+  bytes(buf: Buffer, start: number, end: number): void
+}
+
+/** Fields of one hop, RFC 9110 section 7.6.1: never passed on. Framing is made anew, Host stands in the model. */
+export const HOP_BY_HOP = nameSet(
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'content-length',
+  'upgrade',
+  'http2-settings',
+  'proxy-authorization',
+  'proxy-authenticate',
+)
+
+/** Fields of `head` except those in `drop` (by id) and DROPPED ones. */
+export function encodeFields(out: ByteSink, head: Head, drop: Uint8Array): void {
+  const { bytes, count } = head
+  let runStart = -1
+  let runEnd = 0
+  for (let i = 0; i < count; i++) {
+    const id = head.id(i)
+    const kept = id >= 0 && drop[id] !== 1
+    const nameStart = head.nameStart(i)
+    const nameEnd = head.nameEnd(i)
+    const valueStart = head.valueStart(i)
+    const valueEnd = head.valueEnd(i)
+    const plain = valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && bytes[valueEnd] === 0x0d
+    if (runStart >= 0 && !(kept && plain)) {
+      out.bytes(bytes, runStart, runEnd)
+      runStart = -1
+    }
+    if (!kept) continue
+    if (plain) {
+      if (runStart < 0) runStart = nameStart
+      runEnd = valueEnd + 2
+    } else {
+      out.bytes(bytes, nameStart, nameEnd)
+      out.text(': ')
+      out.bytes(bytes, valueStart, valueEnd)
+      out.text('\r\n')
+    }
+  }
+  if (runStart >= 0) out.bytes(bytes, runStart, runEnd)
+}
+
+/** The framing field of a message with a body. */
+export function framingLine(kind: BodyKind, lengthBytes: number): string {
+  if (kind === BODY_CHUNKED) return 'transfer-encoding: chunked\r\n'
+  return kind === BODY_LENGTH ? `content-length: ${lengthBytes}\r\n` : ''
+}
+
+export const LAST_CHUNK = '0\r\n\r\n'
+
+const REASONS: Record<number, string> = {
+  100: 'Continue',
+  101: 'Switching Protocols',
+  103: 'Early Hints',
+  200: 'OK',
+  204: 'No Content',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  426: 'Upgrade Required',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+}
+
+/** `HTTP/1.1 404 Not Found CRLF`; the upstream's own reason is not passed on. */
+export function statusLine(status: number): string {
+  return `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n`
+}
+
+/** A value may go into a line of our own only if it can break nothing out of it. */
+export function isSafeValue(text: string): boolean {
+  return !/[^\t\x20-\x7e\x80-\xff]/.test(text)
+}
+

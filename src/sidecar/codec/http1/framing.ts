@@ -1,0 +1,253 @@
+/**
+ * Where a message ends and what becomes of its connection: RFC 9112 sections 6 and 9, RFC 9110 section 7.6.
+ * In: a head. Out: the body's kind and length, persistence, upgrade; or the verdict that refuses the message.
+ * Two readers that disagree here are request smuggling, so whatever is not plain is refused.
+ * Marks fields that Connection names as DROPPED.
+ */
+import { ascii, COMMA, equalsIgnoreCase, HTAB, isDigit, SP, TCHAR } from '../bytes.ts'
+import { ChunkedReader, type BodySink } from './chunked.ts'
+import type { Head } from './head.ts'
+import { DROPPED, nameId, nameSet } from './names.ts'
+import { isAuthority } from './target.ts'
+import { BAD_MESSAGE, DONE, EXPECTATION_FAILED, MORE, UNKNOWN_CODING, type Verdict } from './verdict.ts'
+
+export const BODY_NONE = 0
+export const BODY_LENGTH = 1
+export const BODY_CHUNKED = 2
+/** Responses only: the end of the connection is the end of the body. */
+export const BODY_UNTIL_CLOSE = 3
+export type BodyKind = number
+
+const HOST = nameId('host')
+const CONTENT_LENGTH = nameId('content-length')
+const TRANSFER_ENCODING = nameId('transfer-encoding')
+const CONNECTION = nameId('connection')
+const EXPECT = nameId('expect')
+const UPGRADE = nameId('upgrade')
+
+/** A sender may not have these taken out by naming them in Connection: they belong to the whole path, or to us. */
+const END_TO_END = nameSet(
+  'host',
+  'content-length',
+  'authorization',
+  'cookie',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-client-cert',
+)
+/** Longer lists only serve to make each field's check dear. */
+const MAX_NOMINATED = 10
+
+const CHUNKED = ascii('chunked')
+const CLOSE = ascii('close')
+const KEEP_ALIVE = ascii('keep-alive')
+const UPGRADE_TOKEN = ascii('upgrade')
+const CONTINUE = ascii('100-continue')
+const CODINGS = ['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'].map(ascii)
+
+/** What a head says of its message's frame. One per connection, filled anew for each message. */
+export class Framing {
+  kind: BodyKind = BODY_NONE
+  lengthBytes = 0
+  keepAlive = true
+  /** `Connection: upgrade` with an Upgrade field. */
+  upgrade = false
+  expectContinue = false
+  /** Index of the Host field, -1: none. */
+  host = -1
+  // of the pass over the fields
+  #lengths = 0
+  #codings = 0
+  #hosts = 0
+  #close = false
+  #persist = false
+  #nominated = 0
+  #upgradeToken = false
+  #upgradeField = false
+
+  /** Requests. DONE, or the status that refuses it. */
+  readRequest(head: Head): Verdict {
+    const verdict = this.#fields(head)
+    if (verdict !== DONE) return verdict
+    if (this.#hosts > 1 || (this.#hosts === 0 && head.minor === 1)) return BAD_MESSAGE
+    if (this.host >= 0 && !isAuthority(head.value(this.host))) return BAD_MESSAGE
+    if (this.#codings > 0) {
+      if (head.minor === 0 || this.#lengths > 0 || this.#codings > 1) return BAD_MESSAGE
+      this.kind = BODY_CHUNKED
+    } else this.kind = this.#lengths > 0 && this.lengthBytes > 0 ? BODY_LENGTH : BODY_NONE
+    this.keepAlive = !this.#close && (head.minor === 1 || this.#persist)
+    if (head.minor === 0) this.expectContinue = false
+    return DONE
+  }
+
+  /** Responses to a request with `method`. DONE, or any fault (the client then gets a 502). */
+  readResponse(head: Head, method: string): Verdict {
+    const verdict = this.#fields(head)
+    if (verdict !== DONE) return verdict
+    const { status } = head
+    this.keepAlive = !this.#close && (head.minor === 1 || this.#persist)
+    if (this.#codings > 0 && (this.#lengths > 0 || head.minor === 0 || this.#codings > 1)) return BAD_MESSAGE
+    if (method === 'HEAD' || status < 200 || status === 204 || status === 304) this.kind = BODY_NONE
+    else if (this.#codings > 0) this.kind = BODY_CHUNKED
+    else if (this.#lengths > 0) this.kind = this.lengthBytes > 0 ? BODY_LENGTH : BODY_NONE
+    else {
+      this.kind = BODY_UNTIL_CLOSE
+      this.keepAlive = false
+    }
+    return DONE
+  }
+
+  /** A Content-Length was there, also where no body follows (HEAD, 304). */
+  get hasLength(): boolean {
+    return this.#lengths > 0
+  }
+
+  #fields(head: Head): Verdict {
+    this.kind = BODY_NONE
+    this.lengthBytes = 0
+    this.expectContinue = false
+    this.host = -1
+    this.#lengths = 0
+    this.#codings = 0
+    this.#hosts = 0
+    this.#close = false
+    this.#persist = false
+    this.#nominated = 0
+    this.#upgradeToken = false
+    this.#upgradeField = false
+    for (let i = 0; i < head.count; i++) {
+      let verdict = DONE
+      switch (head.id(i)) {
+        case HOST:
+          this.#hosts++
+          this.host = i
+          break
+        case CONTENT_LENGTH:
+          verdict = this.#contentLength(head.bytes, head.valueStart(i), head.valueEnd(i))
+          break
+        case TRANSFER_ENCODING:
+          verdict = this.#transferEncoding(head.bytes, head.valueStart(i), head.valueEnd(i))
+          break
+        case CONNECTION:
+          verdict = this.#connection(head, i)
+          break
+        case UPGRADE:
+          this.#upgradeField = true
+          break
+        case EXPECT:
+          if (!equalsIgnoreCase(head.bytes, head.valueStart(i), head.valueEnd(i), CONTINUE)) verdict = EXPECTATION_FAILED
+          this.expectContinue = true
+          break
+        default:
+      }
+      if (verdict !== DONE) return verdict
+    }
+    this.upgrade = this.#upgradeToken && this.#upgradeField && head.minor === 1
+    return DONE
+  }
+
+  /** 1*DIGIT, once. Repeats are refused even when equal: somebody on the way may look at one and add up two. */
+  #contentLength(buf: Uint8Array, start: number, end: number): Verdict {
+    if (++this.#lengths > 1 || end === start) return BAD_MESSAGE
+    let value = 0
+    let digits = 0
+    for (let i = start; i < end; i++) {
+      if (!isDigit(buf[i]!)) return BAD_MESSAGE
+      if (digits > 0 || buf[i] !== 0x30) digits++
+      if (digits > 16) return BAD_MESSAGE
+      value = value * 10 + buf[i]! - 0x30
+    }
+    if (value > Number.MAX_SAFE_INTEGER) return BAD_MESSAGE
+    this.lengthBytes = value
+    return DONE
+  }
+
+  /** Exactly `chunked`. A coding that we know but cannot undo, with chunked last, is 501. */
+  #transferEncoding(buf: Uint8Array, start: number, end: number): Verdict {
+    this.#codings++
+    if (equalsIgnoreCase(buf, start, end, CHUNKED)) return DONE
+    const comma = buf.lastIndexOf(COMMA, end - 1)
+    if (comma < start) return BAD_MESSAGE
+    let last = comma + 1
+    while (last < end && (buf[last] === SP || buf[last] === HTAB)) last++
+    if (!equalsIgnoreCase(buf, last, end, CHUNKED)) return BAD_MESSAGE
+    let first = comma
+    while (first > start && (buf[first - 1] === SP || buf[first - 1] === HTAB)) first--
+    return CODINGS.some((coding) => equalsIgnoreCase(buf, start, first, coding)) ? UNKNOWN_CODING : BAD_MESSAGE
+  }
+
+  #connection(head: Head, field: number): Verdict {
+    const buf = head.bytes
+    const end = head.valueEnd(field)
+    let i = head.valueStart(field)
+    while (i < end) {
+      while (i < end && (buf[i] === SP || buf[i] === HTAB || buf[i] === COMMA)) i++
+      const start = i
+      while (i < end && TCHAR[buf[i]!] === 1) i++
+      const stop = i
+      while (i < end && (buf[i] === SP || buf[i] === HTAB)) i++
+      if (i < end && buf[i] !== COMMA) return BAD_MESSAGE
+      if (stop === start) continue
+      if (equalsIgnoreCase(buf, start, stop, CLOSE)) this.#close = true
+      else if (equalsIgnoreCase(buf, start, stop, KEEP_ALIVE)) this.#persist = true
+      else if (equalsIgnoreCase(buf, start, stop, UPGRADE_TOKEN)) this.#upgradeToken = true
+      else if (++this.#nominated > MAX_NOMINATED) return BAD_MESSAGE
+      else dropNamed(head, head.text(start, stop).toLowerCase())
+    }
+    return DONE
+  }
+}
+
+/** Cold: hardly anybody names further fields. */
+function dropNamed(head: Head, name: string): void {
+  const token = ascii(name)
+  for (let i = 0; i < head.count; i++) {
+    const id = head.id(i)
+    if (id > 0 && END_TO_END[id] === 1) continue
+    if (id === TRANSFER_ENCODING || id === CONNECTION) continue
+    if (equalsIgnoreCase(head.bytes, head.nameStart(i), head.nameEnd(i), token)) head.setId(i, DROPPED)
+  }
+}
+
+/** Counts a body off a connection, whatever its kind. */
+export class BodyReader {
+  /** After DONE: where the body ended in the last piece. */
+  next = 0
+  #kind: BodyKind = BODY_NONE
+  #leftBytes = 0
+  readonly #chunked = new ChunkedReader()
+
+  start(framing: Framing): void {
+    this.#kind = framing.kind
+    this.#leftBytes = framing.lengthBytes
+    this.#chunked.reset()
+  }
+
+  // hot
+  read(buf: Buffer, at: number, end: number, sink: BodySink): Verdict {
+    switch (this.#kind) {
+      case BODY_LENGTH: {
+        const stop = Math.min(end, at + this.#leftBytes)
+        if (stop > at) sink.onBody(buf, at, stop)
+        this.#leftBytes -= stop - at
+        this.next = stop
+        return this.#leftBytes === 0 ? DONE : MORE
+      }
+      case BODY_CHUNKED: {
+        const verdict = this.#chunked.read(buf, at, end, sink)
+        this.next = this.#chunked.next
+        return verdict
+      }
+      case BODY_UNTIL_CLOSE:
+        if (end > at) sink.onBody(buf, at, end)
+        return MORE
+      default:
+        this.next = at
+        return DONE
+    }
+  }
+}

@@ -1,0 +1,386 @@
+/**
+ * Heads of HTTP/1.1 messages: start line and fields (RFC 9112 sections 2 to 5), strictly.
+ * In: bytes, in any pieces. Out: a verdict, and a `Head` whose ranges point into the bytes. No string is made here.
+ * Owns a carry buffer for a head that comes in pieces; no socket, no timer.
+ *
+ *   START --> METHOD --SP--> TARGET --SP--> VERSION --CR--> LINE_LF --LF--> FIELD      (a request)
+ *   START --> STATUS_LINE (version, status) --SP--> REASON --CR--> LINE_LF --> FIELD   (a response)
+ *   FIELD --> NAME --:--> OWS --> VALUE --CR--> VALUE_LF --LF--> FIELD      FIELD --CR--> END_LF --LF--> DONE
+ *
+ * Invariant: the same verdict at the same byte for every split of the input.
+ * Stricter than the RFC allows on purpose: no bare LF, no folded lines, no lenient spaces.
+ */
+import { COLON, CR, FIELD, HTAB, isDigit, latin1, LF, SP, TARGET, TCHAR } from '../bytes.ts'
+import { hashStep, lookupName } from './names.ts'
+import {
+  BAD_MESSAGE,
+  BAD_VERSION,
+  DONE,
+  HEAD_TOO_LARGE,
+  MORE,
+  TARGET_TOO_LONG,
+  type Verdict,
+} from './verdict.ts'
+
+/** More fields than this in one head is taken for an attack on memory and time (431). */
+export const MAX_FIELDS = 100
+/** Envoy's max_request_headers_kb default. */
+const MAX_HEAD_BYTES = 60 * 1024
+const MAX_TARGET_BYTES = 16 * 1024
+/** Empty lines before a request line, sent by old clients after a body. */
+const MAX_EMPTY_LINES = 4
+
+/** Per field: name start, name end, value start, value end, id. */
+const STRIDE = 5
+const EMPTY = Buffer.alloc(0)
+
+/** A parsed head: ranges into `bytes`. Valid until its reader is reset. */
+export class Head {
+  bytes: Buffer = EMPTY
+  methodStart = 0
+  methodEnd = 0
+  targetStart = 0
+  targetEnd = 0
+  /** 0 or 1; higher minors count as 1. */
+  minor = 1
+  status = 0
+  reasonStart = 0
+  reasonEnd = 0
+  count = 0
+  readonly #fields = new Int32Array(MAX_FIELDS * STRIDE)
+
+  nameStart(i: number): number {
+    return this.#fields[i * STRIDE]!
+  }
+  nameEnd(i: number): number {
+    return this.#fields[i * STRIDE + 1]!
+  }
+  valueStart(i: number): number {
+    return this.#fields[i * STRIDE + 2]!
+  }
+  valueEnd(i: number): number {
+    return this.#fields[i * STRIDE + 3]!
+  }
+  id(i: number): number {
+    return this.#fields[i * STRIDE + 4]!
+  }
+  setId(i: number, id: number): void {
+    this.#fields[i * STRIDE + 4] = id
+  }
+
+  text(start: number, end: number): string {
+    return latin1(this.bytes, start, end)
+  }
+  value(i: number): string {
+    return latin1(this.bytes, this.valueStart(i), this.valueEnd(i))
+  }
+
+  /** Index of the first field with this id, or -1. */
+  find(id: number): number {
+    for (let i = 0; i < this.count; i++) if (this.#fields[i * STRIDE + 4] === id) return i
+    return -1
+  }
+
+  /** Value of a field by id, '' where absent. */
+  get(id: number): string {
+    const i = this.find(id)
+    return i < 0 ? '' : this.value(i)
+  }
+
+  /** Values of a field by lower-case name, joined by `,` as one list; `undefined` where absent. Slower than `get`. */
+  getByName(name: string): string | undefined {
+    let found: string | undefined
+    for (let i = 0; i < this.count; i++) {
+      const start = this.nameStart(i)
+      const end = this.nameEnd(i)
+      if (end - start !== name.length || this.id(i) < 0) continue
+      if (latin1(this.bytes, start, end).toLowerCase() !== name) continue
+      found = found === undefined ? this.value(i) : `${found},${this.value(i)}`
+    }
+    return found
+  }
+
+  /** @internal for the reader */
+  push(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, id: number): void {
+    const at = this.count++ * STRIDE
+    this.#fields[at] = nameStart
+    this.#fields[at + 1] = nameEnd
+    this.#fields[at + 2] = valueStart
+    this.#fields[at + 3] = valueEnd
+    this.#fields[at + 4] = id
+  }
+
+  /** @internal moves every range: the bytes moved to the start of another buffer */
+  rebase(bytes: Buffer, by: number): void {
+    this.bytes = bytes
+    this.methodStart -= by
+    this.methodEnd -= by
+    this.targetStart -= by
+    this.targetEnd -= by
+    this.reasonStart -= by
+    this.reasonEnd -= by
+    for (let i = 0; i < this.count; i++)
+      for (let k = 0; k < 4; k++) this.#fields[i * STRIDE + k] = this.#fields[i * STRIDE + k]! - by
+  }
+}
+
+const START = 0
+const START_LF = 1
+const METHOD = 2
+const REQUEST_TARGET = 3
+const VERSION = 4
+const LINE_LF = 5
+const FIELD_START = 6
+const NAME = 7
+const OWS = 8
+const VALUE = 9
+const VALUE_LF = 10
+const END_LF = 11
+const STATUS_LINE = 12
+const REASON = 13
+
+const HTTP = Buffer.from('HTTP/', 'latin1')
+
+/** Reads heads of one kind off one connection. */
+export class HeadReader {
+  readonly head = new Head()
+  /** After DONE: where in the last piece the head ended. */
+  next = 0
+  readonly #isRequest: boolean
+  readonly #maxHeadBytes: number
+  #state = START
+  #emptyLines = 0
+  /** Where in `head.bytes` the head begins, where the current token began, and what else is remembered of it. */
+  #headStart = 0
+  #mark = 0
+  #nameStart = 0
+  #nameEnd = 0
+  #valueStart = 0
+  #valueEnd = 0
+  #hash = 0
+  #carry: Buffer = EMPTY
+  #carryBytes = 0
+
+  constructor(kind: 'request' | 'response', maxHeadBytes = MAX_HEAD_BYTES) {
+    this.#isRequest = kind === 'request'
+    this.#maxHeadBytes = maxHeadBytes
+  }
+
+  /** Nothing of a next message has come yet. */
+  get isIdle(): boolean {
+    return this.#state === START && this.#carryBytes === 0 && this.#emptyLines === 0
+  }
+
+  reset(): void {
+    this.#state = START
+    this.#emptyLines = 0
+    this.#carryBytes = 0
+    if (this.#carry.length > 8192) this.#carry = EMPTY
+    this.head.count = 0
+    this.head.bytes = EMPTY
+  }
+
+  /** Goes on with `chunk[at, end)`. MORE: all of it was taken. DONE: see `head` and `next`. Else: why it is refused. */
+  read(chunk: Buffer, at: number, end: number): Verdict {
+    const before = this.#carryBytes
+    if (before === 0) {
+      if (this.#state === START || this.#state === START_LF) this.#headStart = at
+      this.head.bytes = chunk
+      const verdict = this.#scan(chunk, at, end)
+      if (verdict === MORE) this.#keep(chunk, end)
+      return verdict
+    }
+    const room = this.#maxHeadBytes + 1 - before
+    const taken = Math.min(end - at, room)
+    this.#grow(before + taken)
+    chunk.copy(this.#carry, before, at, at + taken)
+    this.#carryBytes = before + taken
+    this.head.bytes = this.#carry
+    const verdict = this.#scan(this.#carry, before, this.#carryBytes)
+    if (verdict === DONE) this.next = at + (this.next - before)
+    return verdict
+  }
+
+  /** The head goes on in the next piece: from here on it is gathered in `#carry`. */
+  #keep(chunk: Buffer, end: number): void {
+    const by = this.#headStart
+    if (this.#state === START || this.#state === START_LF) return // only empty lines so far
+    this.#grow(end - by)
+    chunk.copy(this.#carry, 0, by, end)
+    this.#carryBytes = end - by
+    this.#headStart = 0
+    this.#mark -= by
+    this.#nameStart -= by
+    this.#nameEnd -= by
+    this.#valueStart -= by
+    this.#valueEnd -= by
+    this.head.rebase(this.#carry, by)
+  }
+
+  #grow(bytes: number): void {
+    if (this.#carry.length >= bytes) return
+    const larger = Buffer.allocUnsafe(Math.max(2048, bytes, this.#carry.length * 2))
+    this.#carry.copy(larger, 0, 0, this.#carryBytes)
+    this.#carry = larger
+  }
+
+  // hot: one pass, no slices, no throw
+  #scan(buf: Buffer, from: number, end: number): Verdict {
+    const { head } = this
+    let i = from
+    let stop = Math.min(end, this.#headStart + this.#maxHeadBytes)
+    while (i < stop) {
+      const byte = buf[i]!
+      switch (this.#state) {
+        case START:
+          if (byte === CR) {
+            if (!this.#isRequest || ++this.#emptyLines > MAX_EMPTY_LINES) return BAD_MESSAGE
+            this.#state = START_LF
+            i++
+            break
+          }
+          this.#headStart = i
+          stop = Math.min(end, i + this.#maxHeadBytes)
+          this.#mark = i
+          this.#state = this.#isRequest ? METHOD : STATUS_LINE
+          break
+        case START_LF:
+          if (byte !== LF) return BAD_MESSAGE
+          this.#state = START
+          i++
+          this.#headStart = i
+          break
+        case METHOD:
+          while (i < stop && TCHAR[buf[i]!] === 1) i++
+          if (i === stop) break
+          if (buf[i] !== SP || i === this.#mark) return BAD_MESSAGE
+          head.methodStart = this.#mark
+          head.methodEnd = i
+          this.#mark = ++i
+          this.#state = REQUEST_TARGET
+          break
+        case REQUEST_TARGET: {
+          const targetStop = Math.min(stop, this.#mark + MAX_TARGET_BYTES + 1)
+          while (i < targetStop && TARGET[buf[i]!] === 1) i++
+          if (i - this.#mark > MAX_TARGET_BYTES) return TARGET_TOO_LONG
+          if (i === stop) break
+          if (buf[i] !== SP || i === this.#mark) return BAD_MESSAGE
+          head.targetStart = this.#mark
+          head.targetEnd = i
+          this.#mark = ++i
+          this.#state = VERSION
+          break
+        }
+        case VERSION: {
+          const k = i - this.#mark
+          if (k === 8) {
+            if (byte !== CR) return BAD_MESSAGE
+            if (buf[this.#mark + 5] !== 0x31) return BAD_VERSION
+            head.minor = buf[this.#mark + 7] === 0x30 ? 0 : 1
+            this.#state = LINE_LF
+          } else if (!isVersionByte(byte, k)) return BAD_MESSAGE
+          i++
+          break
+        }
+        case STATUS_LINE: {
+          // HTTP/1.1 200 Reason
+          const k = i - this.#mark
+          if (k < 8) {
+            if (!isVersionByte(byte, k)) return BAD_MESSAGE
+          } else if (k === 8) {
+            if (byte !== SP) return BAD_MESSAGE
+            if (buf[this.#mark + 5] !== 0x31) return BAD_VERSION
+            head.minor = buf[this.#mark + 7] === 0x30 ? 0 : 1
+            head.status = 0
+          } else if (k < 12) {
+            if (!isDigit(byte)) return BAD_MESSAGE
+            head.status = head.status * 10 + byte - 0x30
+          } else {
+            if (head.status < 100) return BAD_MESSAGE
+            head.reasonStart = head.reasonEnd = i + 1
+            // "HTTP/1.1 200" without the last space is so common that every client takes it
+            if (byte === SP) this.#state = REASON
+            else if (byte === CR) this.#state = LINE_LF
+            else return BAD_MESSAGE
+          }
+          i++
+          break
+        }
+        case REASON:
+          while (i < stop && FIELD[buf[i]!] === 1) i++
+          if (i === stop) break
+          if (buf[i] !== CR) return BAD_MESSAGE
+          head.reasonEnd = i++
+          this.#state = LINE_LF
+          break
+        case LINE_LF:
+          if (byte !== LF) return BAD_MESSAGE
+          this.#state = FIELD_START
+          i++
+          break
+        case FIELD_START:
+          if (byte === CR) {
+            this.#state = END_LF
+            i++
+            break
+          }
+          // a line led by white space would be a folded one
+          if (TCHAR[byte] !== 1) return BAD_MESSAGE
+          if (head.count === MAX_FIELDS) return HEAD_TOO_LARGE
+          this.#nameStart = i
+          this.#hash = 0
+          this.#state = NAME
+          break
+        case NAME: {
+          let hash = this.#hash
+          while (i < stop && TCHAR[buf[i]!] === 1) hash = hashStep(hash, buf[i++]!)
+          this.#hash = hash
+          if (i === stop) break
+          if (buf[i] !== COLON) return BAD_MESSAGE
+          this.#nameEnd = i++
+          this.#state = OWS
+          break
+        }
+        case OWS:
+          while (i < stop && (buf[i] === SP || buf[i] === HTAB)) i++
+          if (i === stop) break
+          this.#valueStart = i
+          this.#state = VALUE
+          break
+        case VALUE: {
+          while (i < stop && FIELD[buf[i]!] === 1) i++
+          if (i === stop) break
+          if (buf[i] !== CR) return BAD_MESSAGE
+          let valueEnd = i
+          while (valueEnd > this.#valueStart && (buf[valueEnd - 1] === SP || buf[valueEnd - 1] === HTAB)) valueEnd--
+          this.#valueEnd = valueEnd
+          i++
+          this.#state = VALUE_LF
+          break
+        }
+        case VALUE_LF:
+          if (byte !== LF) return BAD_MESSAGE
+          i++
+          head.push(
+            this.#nameStart,
+            this.#nameEnd,
+            this.#valueStart,
+            this.#valueEnd,
+            lookupName(buf, this.#nameStart, this.#nameEnd, this.#hash),
+          )
+          this.#state = FIELD_START
+          break
+        default: // END_LF
+          if (byte !== LF) return BAD_MESSAGE
+          this.#state = START
+          this.next = i + 1
+          return DONE
+      }
+    }
+    return i - this.#headStart >= this.#maxHeadBytes ? HEAD_TOO_LARGE : MORE
+  }
+}
+
+function isVersionByte(byte: number, k: number): boolean {
+  return k < 5 ? byte === HTTP[k] : k === 6 ? byte === 0x2e : isDigit(byte)
+}

@@ -1,0 +1,15 @@
+/**
+ * What a codec says of the bytes it was given. What a peer sends wrongly is a value, never an exception.
+ * The numbers above DONE are faults; for a request they have the status that answers them.
+ */
+export type Verdict = number
+
+/** All bytes were taken, the message goes on. */
+export const MORE = 0
+export const DONE = 1
+export const BAD_MESSAGE = 400
+export const TARGET_TOO_LONG = 414
+export const EXPECTATION_FAILED = 417
+export const HEAD_TOO_LARGE = 431
+export const UNKNOWN_CODING = 501
+export const BAD_VERSION = 505

@@ -1,0 +1,21 @@
+/** What a listener keeps of its connections, whatever they speak. */
+import type { TunnelSide } from '../stream/tunnel.ts'
+import type { ConnectionInfo } from '../stream/context.ts'
+
+/** An accepted connection, after TLS. */
+export interface Downlink extends TunnelSide {
+  info: ConnectionInfo
+  /** Its end was read already, with the first bytes. */
+  ended: boolean
+}
+
+export interface Connection {
+  readonly isIdle: boolean
+  /** Finish what is under way, take nothing new. */
+  drain(): void
+  destroy(): void
+}
+
+export interface ConnectionOwner {
+  onClosed(connection: Connection): void
+}

@@ -1,0 +1,450 @@
+/**
+ * An accepted HTTP/1.1 connection: requests off it, responses onto it, strictly in order.
+ * In: a socket, the first bytes read from it. Out: calls on its stream. Owns: the socket, its reader and writer.
+ *
+ *   HEAD --whole head--> BODY --its end--> WAIT (for the response) --response out--> HEAD
+ *   HEAD, BODY --not well formed--> CLOSING      BODY --answered before its end, short--> DISCARD --its end--> HEAD
+ *   WAIT --101--> DETACHED       any --socket gone--> CLOSED       CLOSING: what comes is thrown away for a second
+ *
+ * One request at a time: bytes of the next one (pipelining) are held and the socket is paused, so a client that sends
+ * ahead costs one read buffer and cannot pile up answers.
+ */
+import type { Socket } from 'node:net'
+import { TimerEntry } from '../../lib/timer-wheel.ts'
+import type { BodySink } from '../codec/http1/chunked.ts'
+import { encodeFields, framingLine, HOP_BY_HOP, LAST_CHUNK, statusLine } from '../codec/http1/encode.ts'
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, BodyReader, Framing } from '../codec/http1/framing.ts'
+import { type Head, HeadReader } from '../codec/http1/head.ts'
+import { parseTarget } from '../codec/http1/target.ts'
+import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../codec/http1/verdict.ts'
+import { addressLabel } from '../pool/dial.ts'
+import type { Http1Connection } from '../pool/http1.ts'
+import { Writer } from '../pool/writer.ts'
+import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
+import { dateLine, DROP_RESPONSE } from '../stream/headers.ts'
+import { protocolReply } from '../stream/local-reply.ts'
+import { type DownstreamPeer, Stream } from '../stream/stream.ts'
+import { resetSide, Tunnel } from '../stream/tunnel.ts'
+import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
+
+const HEAD = 0
+const BODY = 1
+const WAIT = 2
+const DISCARD = 3
+const CLOSING = 4
+const CLOSED = 5
+const DETACHED = 6
+
+/** A request body that nobody wants is read to its end up to here, so that the connection can be kept. */
+const MAX_DISCARD_BYTES = 64 * 1024
+const LINGER_MS = 1000
+/** After its FIN a client may still read (`nc -N`), or be dead: a short answer still goes out. */
+const HALF_CLOSED_MS = 1000
+
+/** Takes a CONNECT: answers it, and owns the socket if it does. Given to the forward proxy's listener only. */
+export type ConnectHandler = (authority: string, link: Downlink, rest: Buffer, refuse: (status: number) => void) => void
+
+export class Downstream implements DownstreamPeer, BodySink, Connection {
+  readonly #link: Downlink
+  readonly #socket: Socket
+  readonly #settings: HttpSettings
+  readonly #owner: ConnectionOwner
+  readonly #onConnect: ConnectHandler | null
+  readonly #info: ConnectionInfo
+  readonly #writer: Writer
+  readonly #reader: HeadReader
+  readonly #framing = new Framing()
+  readonly #body = new BodyReader()
+  readonly #stream: Stream
+  readonly #timer = new TimerEntry(() => this.#onTimer())
+  #state = HEAD
+  #keepAlive = true
+  #draining = false
+  /** The response's body goes out in chunks. */
+  #chunked = false
+  #responseDone = false
+  #held: Buffer | null = null
+  #paused = false
+  /** `#process` is on the stack. */
+  #reading = false
+  #clientEnded = false
+  #lastMs = 0
+  #tunnel: Tunnel | null = null
+
+  constructor(
+    link: Downlink,
+    settings: HttpSettings,
+    owner: ConnectionOwner,
+    onConnect: ConnectHandler | null,
+  ) {
+    this.#link = link
+    this.#socket = link.socket
+    this.#settings = settings
+    this.#owner = owner
+    this.#onConnect = onConnect
+    this.#info = link.info
+    this.#writer = new Writer(link.socket)
+    this.#reader = new HeadReader('request', settings.maxHeadBytes)
+    this.#stream = new Stream(this, settings, link.info)
+    this.#lastMs = settings.proxy.nowMs()
+    const { socket } = link
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('end', () => this.#onClientEnd())
+    socket.on('error', () => this.#onGone())
+    socket.on('close', () => this.#onGone())
+    socket.on('drain', () => this.#stream.onDownstreamDrain())
+    if (link.raw !== socket) link.raw.on('error', () => {})
+    settings.proxy.wheel.schedule(this.#timer, settings.headersTimeoutMs)
+  }
+
+  /** Begins with what was read before the listener had decided. */
+  start(head: Buffer | null): void {
+    if (head !== null && head.length > 0) this.#onData(head)
+    if (!this.#paused && this.#state < CLOSED) this.#socket.resume()
+    if (this.#link.ended) this.#onClientEnd()
+  }
+
+  get isIdle(): boolean {
+    return this.#state === HEAD && this.#reader.isIdle
+  }
+
+  /** No further request after the one under way. */
+  drain(): void {
+    this.#draining = true
+    if (this.isIdle) this.#close()
+  }
+
+  destroy(): void {
+    this.#tunnel?.destroy()
+    resetSide(this.#link)
+  }
+
+  // ---- requests in
+
+  #onData(chunk: Buffer): void {
+    if (this.#state === CLOSING || this.#state === CLOSED) return
+    if (this.#held === null) this.#process(chunk, 0)
+    else this.#hold(Buffer.concat([this.#held, chunk]), 0)
+  }
+
+  // hot
+  #process(chunk: Buffer, from: number): void {
+    const end = chunk.length
+    let at = from
+    this.#reading = true
+    while (at < end) {
+      if (this.#state === HEAD) {
+        const verdict = this.#reader.read(chunk, at, end)
+        if (verdict === MORE) {
+          this.#armHeadTimer()
+          break
+        }
+        if (verdict !== DONE) {
+          this.#refuse(verdict)
+          break
+        }
+        at = this.#reader.next
+        this.#onHead(chunk, at)
+      } else if (this.#state === BODY || this.#state === DISCARD) {
+        if (this.#state === BODY && !this.#stream.wantsBody) {
+          this.#hold(chunk, at)
+          break
+        }
+        const verdict = this.#body.read(chunk, at, end, this)
+        if (verdict === MORE) break
+        if (verdict !== DONE) {
+          this.#refuseBody(verdict)
+          break
+        }
+        at = this.#body.next
+        if (this.#state === DISCARD) this.#next()
+        else {
+          this.#state = WAIT
+          this.#stream.onRequestEnd()
+        }
+      } else if (this.#state === WAIT) {
+        this.#hold(chunk, at)
+        break
+      } else break
+    }
+    this.#reading = false
+    if (this.#stream.isActive) this.#stream.onRequestReadEnd()
+  }
+
+  #onHead(chunk: Buffer, at: number): void {
+    const { head } = this.#reader
+    const verdict = this.#framing.readRequest(head)
+    this.#settings.proxy.wheel.cancel(this.#timer)
+    if (verdict !== DONE) {
+      this.#refuse(verdict)
+      return
+    }
+    const { x } = this.#stream
+    x.reset()
+    x.method = head.text(head.methodStart, head.methodEnd)
+    x.httpVersion = head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1'
+    x.authority = this.#framing.host < 0 ? '' : head.value(this.#framing.host)
+    if (x.method === 'CONNECT' || x.method === 'TRACE') {
+      this.#onSpecialMethod(head, chunk, at)
+      return
+    }
+    const target = head.text(head.targetStart, head.targetEnd)
+    if (target.charCodeAt(0) === 0x2f) x.path = target
+    else if (!this.#otherForm(target)) return
+    if (x.authority === '') x.authority = this.#defaultAuthority()
+    this.#keepAlive = this.#framing.keepAlive && !this.#draining
+    this.#responseDone = false
+    this.#chunked = false
+    this.#state = this.#framing.kind === BODY_NONE ? WAIT : BODY
+    if (this.#state === BODY) this.#body.start(this.#framing)
+    this.#stream.begin(head, this.#framing)
+  }
+
+  /** Absolute-form replaces Host (RFC 9112 section 3.2.2). */
+  #otherForm(text: string): boolean {
+    const { x } = this.#stream
+    const target = parseTarget(x.method, text)
+    if (target === undefined || target.scheme === 'https') {
+      this.#refuse(BAD_MESSAGE)
+      return false
+    }
+    x.path = target.path
+    if (target.form === 'absolute') x.authority = target.authority
+    return true
+  }
+
+  /** TRACE would show a caller the headers that proxies added; CONNECT is only for the forward proxy's port. */
+  #onSpecialMethod(head: Head, chunk: Buffer, at: number): void {
+    const authority = head.text(head.targetStart, head.targetEnd)
+    const form = this.#stream.x.method === 'CONNECT' ? parseTarget('CONNECT', authority) : undefined
+    if (this.#stream.x.method === 'CONNECT' && form === undefined) this.#refuse(BAD_MESSAGE)
+    else if (form === undefined || this.#onConnect === null) this.#refuse(405)
+    else {
+      this.#detach()
+      this.#onConnect(authority, this.#link, chunk.subarray(at), (status) => {
+        this.#socket.end(protocolReply(status), 'latin1')
+      })
+    }
+  }
+
+  #defaultAuthority(): string {
+    const { originalDst, localAddress } = this.#info
+    return originalDst === null ? localAddress : addressLabel(originalDst)
+  }
+
+  onBody(buf: Buffer, start: number, end: number): void {
+    if (this.#state === BODY) this.#stream.onRequestBody(buf, start, end)
+  }
+
+  #hold(chunk: Buffer, at: number): void {
+    this.#held = at === 0 ? chunk : chunk.subarray(at)
+    this.pauseRequest()
+  }
+
+  pauseRequest(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  resumeRequest(): void {
+    if (this.#reading) return
+    const held = this.#held
+    this.#held = null
+    if (held !== null) this.#process(held, 0)
+    else if (this.#stream.isActive) this.#stream.onRequestReadEnd()
+    if (this.#held === null && this.#paused && this.#state < CLOSED) {
+      this.#paused = false
+      this.#socket.resume()
+    }
+  }
+
+  // ---- responses out
+
+  sendInterim(head: Head): void {
+    if (this.#reader.head.minor === 0) return
+    this.#writer.text(statusLine(head.status))
+    encodeFields(this.#writer, head, HOP_BY_HOP)
+    this.#writer.text('\r\n')
+  }
+
+  sendHead(head: Head, framing: Framing, lines: string): void {
+    this.#writer.text(statusLine(head.status))
+    encodeFields(this.#writer, head, DROP_RESPONSE)
+    if (this.#requestOpen) this.#keepAlive = false // answered early: what is left of the body cannot be told apart
+    let frame = ''
+    if (framing.kind === BODY_CHUNKED || framing.kind === BODY_UNTIL_CLOSE) {
+      this.#chunked = this.#reader.head.minor === 1
+      if (this.#chunked) frame = framingLine(BODY_CHUNKED, 0)
+      else this.#keepAlive = false
+    } else if (framing.hasLength && head.status !== 204) frame = framingLine(BODY_LENGTH, framing.lengthBytes)
+    this.#writer.text(`${lines}${frame}${this.#connectionLine()}\r\n`)
+  }
+
+  // hot
+  sendBody(buf: Buffer, start: number, end: number): void {
+    if (this.#chunked) this.#writer.chunk(buf, start, end)
+    else this.#writer.body(buf, start, end)
+  }
+
+  sendEnd(): void {
+    if (this.#chunked) this.#writer.text(LAST_CHUNK)
+    this.#responseDone = true
+  }
+
+  sendLocal(status: number, body: string, lines: string): void {
+    if (this.#requestOpen) {
+      const short = this.#framing.kind === BODY_LENGTH && this.#framing.lengthBytes <= MAX_DISCARD_BYTES
+      if (short && !this.#framing.expectContinue) this.#state = DISCARD
+      else this.#keepAlive = false
+    }
+    const { serverName, proxy } = this.#settings
+    const own = `server: ${serverName}\r\n${dateLine(proxy.nowEpochMs())}content-length: ${body.length}\r\n`
+    this.#writer.text(`${statusLine(status)}${lines}${own}${this.#connectionLine()}\r\n`)
+    if (this.#stream.method !== 'HEAD') this.#writer.text(body)
+    this.#responseDone = true
+  }
+
+  flush(): boolean {
+    return this.#writer.flush()
+  }
+
+  abort(): void {
+    this.#state = CLOSED
+    resetSide(this.#link)
+    this.#owner.onClosed(this)
+  }
+
+  exchangeDone(): void {
+    if (this.#state >= CLOSING) return
+    if (!this.#keepAlive || this.#draining || this.#clientEnded) {
+      this.#close()
+      return
+    }
+    if (this.#state === WAIT) this.#next()
+    if (!this.#reading) this.resumeRequest()
+  }
+
+  switchProtocols(head: Head, upstream: Http1Connection, rest: Buffer): void {
+    const { proxy, idleTimeoutMs } = this.#settings
+    this.#writer.text(statusLine(101))
+    encodeFields(this.#writer, head, DROP_RESPONSE)
+    this.#writer.text('connection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    this.#writer.flush()
+    const held = this.#held
+    this.#detach()
+    const tunnel = new Tunnel(this.#link, upstream.link, {
+      wheel: proxy.wheel,
+      idleMs: idleTimeoutMs,
+      nowMs: proxy.nowMs,
+      onEnd: () => {
+        this.#stream.onTunnelEnd(tunnel.bytesFromDownstream, tunnel.bytesFromUpstream)
+        this.#owner.onClosed(this)
+      },
+    })
+    this.#tunnel = tunnel
+    tunnel.start(held, rest)
+  }
+
+  // ---- ends
+
+  /** The request's body has not come to its end. */
+  get #requestOpen(): boolean {
+    return this.#state === BODY
+  }
+
+  #connectionLine(): string {
+    if (!this.#keepAlive || this.#draining) return 'connection: close\r\n'
+    return this.#reader.head.minor === 0 ? 'connection: keep-alive\r\n' : ''
+  }
+
+  #next(): void {
+    this.#state = HEAD
+    this.#reader.reset()
+    this.#lastMs = this.#settings.proxy.nowMs()
+    if (!this.#timer.armed) this.#settings.proxy.wheel.schedule(this.#timer, this.#settings.idleTimeoutMs)
+  }
+
+  #refuse(status: Verdict): void {
+    this.#writer.text(protocolReply(status))
+    this.#close()
+  }
+
+  #refuseBody(status: Verdict): void {
+    const answered = this.#stream.isActive && this.#stream.x.responseCode !== 0
+    this.#stream.onRequestError(status)
+    if (answered || this.#responseDone) this.abort()
+    else this.#refuse(status)
+  }
+
+  /** Half-closes after what was written, and reads on for a moment: a reset would eat the answer. */
+  #close(): void {
+    this.#writer.flush()
+    this.#state = CLOSING
+    this.#held = null
+    this.#socket.end()
+    if (this.#paused) this.#socket.resume()
+    this.#settings.proxy.wheel.schedule(this.#timer, LINGER_MS)
+    if (this.#clientEnded) this.#settings.proxy.wheel.schedule(this.#timer, LINGER_MS)
+  }
+
+  #detach(): void {
+    this.#state = DETACHED
+    this.#settings.proxy.wheel.cancel(this.#timer)
+    this.#socket.pause()
+    this.#held = null
+    for (const event of ['data', 'end', 'error', 'close', 'drain']) this.#socket.removeAllListeners(event)
+  }
+
+  #armHeadTimer(): void {
+    const { wheel } = this.#settings.proxy
+    wheel.schedule(this.#timer, this.#settings.headersTimeoutMs)
+  }
+
+  #onTimer(): void {
+    const { proxy, idleTimeoutMs } = this.#settings
+    if (this.#state === CLOSING) this.destroy()
+    else if (this.#clientEnded) {
+      this.#stream.onDownstreamGone()
+      this.destroy()
+    } else if (this.#state === HEAD && !this.#reader.isIdle) this.#refuse(408)
+    else if (this.#state === HEAD) {
+      const leftMs = idleTimeoutMs - (proxy.nowMs() - this.#lastMs)
+      if (leftMs > 0) proxy.wheel.schedule(this.#timer, leftMs)
+      else this.#close()
+    }
+  }
+
+  #onClientEnd(): void {
+    this.#clientEnded = true
+    switch (this.#state) {
+      case HEAD:
+        if (this.#reader.isIdle) this.#close()
+        else this.#refuse(408)
+        break
+      case BODY:
+        if (this.#held !== null) break // what came before the FIN may be the rest of the body
+        this.#stream.onDownstreamGone()
+        this.destroy()
+        break
+      case WAIT:
+        this.#settings.proxy.wheel.schedule(this.#timer, HALF_CLOSED_MS)
+        break
+      case CLOSING:
+      case DISCARD:
+        this.destroy()
+        break
+      default:
+    }
+  }
+
+  #onGone(): void {
+    if (this.#state === CLOSED) return
+    this.#state = CLOSED
+    this.#settings.proxy.wheel.cancel(this.#timer)
+    this.#stream.onDownstreamGone()
+    this.#socket.destroy()
+    this.#link.raw.destroy()
+    this.#owner.onClosed(this)
+  }
+}

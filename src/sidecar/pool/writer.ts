@@ -1,0 +1,93 @@
+/**
+ * What goes out on one socket: small pieces are joined and leave in one write, large ones go by reference.
+ * In: text, ranges of bytes. Out: as few socket writes as there are messages. Owns: a slab per connection, used again
+ * as soon as the kernel has taken what was in it.
+ */
+import type { Socket } from 'node:net'
+import { writeLatin1 } from '../codec/bytes.ts'
+import type { ByteSink } from '../codec/http1/encode.ts'
+
+const SLAB_BYTES = 16 * 1024
+/** Up to here a copy is cheaper than a second buffer in the write. */
+const JOIN_BYTES = 8 * 1024
+const EMPTY = Buffer.alloc(0)
+
+export class Writer implements ByteSink {
+  /** All that was given to the socket. */
+  bytesWritten = 0
+  readonly #socket: Socket
+  #slab: Buffer = EMPTY
+  #start = 0
+  #at = 0
+  #corked = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  // hot
+  text(text: string): void {
+    const { length } = text
+    this.#reserve(length)
+    this.#at += writeLatin1(this.#slab, text, this.#at)
+  }
+
+  // hot
+  bytes(buf: Buffer, start: number, end: number): void {
+    this.#reserve(end - start)
+    this.#at += buf.copy(this.#slab, this.#at, start, end)
+  }
+
+  /** Body bytes: joined with what waits when small, else by reference. Leaves with `flush`. */
+  body(buf: Buffer, start: number, end: number): void {
+    if (end - start <= JOIN_BYTES) {
+      this.bytes(buf, start, end)
+      return
+    }
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+    }
+    this.#writePending()
+    this.bytesWritten += end - start
+    this.#socket.write(start === 0 && end === buf.length ? buf : buf.subarray(start, end))
+  }
+
+  /** Body bytes as one chunk. */
+  chunk(buf: Buffer, start: number, end: number): void {
+    this.text(`${(end - start).toString(16)}\r\n`)
+    this.body(buf, start, end)
+    this.text('\r\n')
+  }
+
+  /** Gives what waits to the socket. False: the socket has enough, wait for its `drain`. */
+  flush(): boolean {
+    if (this.#at !== this.#start) this.#writePending()
+    if (this.#corked) {
+      this.#corked = false
+      this.#socket.uncork()
+    }
+    if (this.#socket.writableLength === 0) {
+      this.#start = this.#at = 0 // the kernel has it all: the slab is free again
+      return true
+    }
+    return !this.#socket.writableNeedDrain
+  }
+
+  #writePending(): void {
+    if (this.#at === this.#start) return
+    this.bytesWritten += this.#at - this.#start
+    this.#socket.write(this.#slab.subarray(this.#start, this.#at))
+    this.#start = this.#at
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#slab.length) return
+    const pending = this.#at - this.#start
+    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, pending + bytes))
+    this.#slab.copy(slab, 0, this.#start, this.#at)
+    this.#slab = slab
+    this.#start = 0
+    this.#at = pending
+  }
+}

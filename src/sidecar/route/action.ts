@@ -1,0 +1,78 @@
+/** What a route does with a request (Envoy: Route.action), compiled. */
+import type { ClusterCell } from '../cluster/clusters.ts'
+
+export interface RetryPolicy {
+  numRetries: number
+  onConnectFailure: boolean
+  onReset: boolean
+  /** Status codes that are tried again: from 5xx, gateway-error, retriable-4xx, retriable-status-codes. */
+  onStatus: (status: number) => boolean
+  perTryTimeoutMs: number
+  backOffBaseMs: number
+  backOffMaxMs: number
+  /** How often another endpoint is looked for when the choice was tried before; 0: previous hosts are not avoided. */
+  hostAttempts: number
+}
+
+export interface ForwardAction {
+  kind: 'forward'
+  /** One, or several with weights. */
+  clusters: readonly ClusterCell[]
+  /** Running sums of the weights; the last is the total. */
+  upTo: readonly number[]
+  /** 0: none. */
+  timeoutMs: number
+  retry: RetryPolicy | null
+}
+
+export interface RedirectAction {
+  kind: 'redirect'
+  status: number
+  scheme: string
+  host: string
+  /** 0: as in the request. */
+  port: number
+  path: string
+  /** Takes the place of the matched prefix; `undefined`: the path stays. */
+  prefixRewrite: string | undefined
+  matchedPrefix: string
+}
+
+export interface DirectAction {
+  kind: 'direct'
+  status: number
+  body: string
+}
+
+export type RouteAction = ForwardAction | RedirectAction | DirectAction
+
+/** The cluster of this request: an independent draw each time. */
+export function chooseCluster(action: ForwardAction, random: () => number): ClusterCell {
+  const { clusters, upTo } = action
+  if (clusters.length === 1) return clusters[0]!
+  const drawn = random() * upTo[upTo.length - 1]!
+  let i = 0
+  while (i < upTo.length - 1 && drawn >= upTo[i]!) i++
+  return clusters[i]!
+}
+
+/** Location of a redirect. */
+export function redirectLocation(action: RedirectAction, authority: string, path: string): string {
+  const scheme = action.scheme === '' ? 'http' : action.scheme
+  const colon = authority.lastIndexOf(':')
+  const hasPort = colon > authority.lastIndexOf(']')
+  const host = action.host === '' ? (hasPort ? authority.slice(0, colon) : authority) : action.host
+  let port = action.port
+  if (port === 0 && action.host === '' && hasPort) port = Number(authority.slice(colon + 1))
+  if ((scheme === 'http' && port === 80) || (scheme === 'https' && port === 443)) port = 0
+  return `${scheme}://${host}${port === 0 ? '' : `:${port}`}${redirectPath(action, path)}`
+}
+
+function redirectPath(action: RedirectAction, path: string): string {
+  const mark = path.indexOf('?')
+  const query = mark < 0 ? '' : path.slice(mark)
+  const bare = mark < 0 ? path : path.slice(0, mark)
+  if (action.path !== '') return action.path.includes('?') ? action.path : action.path + query
+  if (action.prefixRewrite === undefined) return path
+  return action.prefixRewrite + bare.slice(action.matchedPrefix.length) + query
+}

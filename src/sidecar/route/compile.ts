@@ -1,0 +1,192 @@
+/**
+ * RouteConfiguration to RouteTable. In: decoded xDS, the clusters' cells. Out: an immutable table; throws an Error with
+ * the reason for what cannot be honoured. All that a request needs is worked out here, once per push.
+ */
+import { RE2JS } from 're2js'
+import { durationMs } from '../cluster/compile.ts'
+import type { Clusters } from '../cluster/clusters.ts'
+import type { envoy } from '../../xds/generated/xds.js'
+import type { RetryPolicy, RouteAction } from './action.ts'
+import { type HeaderMatch, present, type QueryMatch, type RouteMatch, type TextMatch } from './match.ts'
+import { type Route, RouteTable, type VirtualHost, type WildcardDomain } from './table.ts'
+
+type Config = envoy.config.route.v3.RouteConfiguration
+type XdsRoute = envoy.config.route.v3.Route
+type XdsMatch = envoy.config.route.v3.RouteMatch
+type StringMatcher = envoy.type.matcher.v3.StringMatcher
+
+export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
+  const exact = new Map<string, VirtualHost>()
+  const suffixes: WildcardDomain[] = []
+  const prefixes: WildcardDomain[] = []
+  let any: VirtualHost | undefined
+  for (const vhost of config.virtualHosts ?? []) {
+    const host: VirtualHost = {
+      name: vhost.name ?? '',
+      routes: (vhost.routes ?? []).map((route) => compileRoute(route, clusters)),
+      includeAttemptCount: vhost.includeRequestAttemptCount ?? false,
+    }
+    for (const domain of vhost.domains ?? []) {
+      const text = domain.toLowerCase()
+      if (text === '*') any ??= host
+      else if (text.startsWith('*')) suffixes.push({ text: text.slice(1), host })
+      else if (text.endsWith('*')) prefixes.push({ text: text.slice(0, -1), host })
+      else if (exact.has(text)) throw new Error(`domain ${domain} stands in two virtual hosts`)
+      else exact.set(text, host)
+    }
+  }
+  const longestFirst = (a: WildcardDomain, b: WildcardDomain): number => b.text.length - a.text.length
+  const domains = { exact, suffixes: suffixes.sort(longestFirst), prefixes: prefixes.sort(longestFirst), any }
+  return new RouteTable(config.name ?? '', domains, config.ignorePortInHostMatching ?? false)
+}
+
+function compileRoute(route: XdsRoute, clusters: Clusters): Route {
+  return {
+    name: route.name ?? '',
+    match: compileMatch(route.match ?? {}),
+    action: compileAction(route, clusters),
+  }
+}
+
+function compileMatch(match: XdsMatch): RouteMatch {
+  return {
+    path: compilePath(match),
+    headers: (match.headers ?? []).map(compileHeader),
+    query: (match.queryParameters ?? []).map(compileQuery),
+  }
+}
+
+function compilePath(match: XdsMatch): TextMatch | null {
+  const ignoreCase = match.caseSensitive?.value === false
+  if (match.connectMatcher !== undefined && match.connectMatcher !== null) return null
+  if (match.safeRegex?.regex !== undefined) return wholeRegex(match.safeRegex.regex)
+  if (match.path !== undefined && match.path !== '') return equals(match.path, ignoreCase)
+  if (match.prefix === undefined) throw new Error('a route matches neither prefix, path nor safe_regex')
+  return startsWith(match.prefix, ignoreCase)
+}
+
+function compileHeader(header: envoy.config.route.v3.HeaderMatcher): HeaderMatch {
+  const byText = header.stringMatch !== undefined && header.stringMatch !== null
+  const wantsAbsence = !byText && header.presentMatch === false
+  return {
+    name: (header.name ?? '').toLowerCase(),
+    test: byText ? compileText(header.stringMatch ?? {}) : present,
+    invert: (header.invertMatch ?? false) !== wantsAbsence,
+    missingIsEmpty: header.treatMissingHeaderAsEmpty ?? false,
+  }
+}
+
+function compileQuery(query: envoy.config.route.v3.QueryParameterMatcher): QueryMatch {
+  const byText = query.stringMatch !== undefined && query.stringMatch !== null
+  return { name: query.name ?? '', test: byText ? compileText(query.stringMatch ?? {}) : present }
+}
+
+function compileText(matcher: StringMatcher): TextMatch {
+  const ignoreCase = matcher.ignoreCase ?? false
+  if (matcher.safeRegex?.regex !== undefined) return wholeRegex(matcher.safeRegex.regex)
+  if (matcher.prefix !== undefined && matcher.prefix !== '') return startsWith(matcher.prefix, ignoreCase)
+  if (matcher.suffix !== undefined && matcher.suffix !== '') {
+    const suffix = ignoreCase ? matcher.suffix.toLowerCase() : matcher.suffix
+    return ignoreCase ? (text) => text.toLowerCase().endsWith(suffix) : (text) => text.endsWith(suffix)
+  }
+  if (matcher.contains !== undefined && matcher.contains !== '') {
+    const part = ignoreCase ? matcher.contains.toLowerCase() : matcher.contains
+    return ignoreCase ? (text) => text.toLowerCase().includes(part) : (text) => text.includes(part)
+  }
+  return equals(matcher.exact ?? '', ignoreCase)
+}
+
+function equals(wanted: string, ignoreCase: boolean): TextMatch {
+  if (!ignoreCase) return (text) => text === wanted
+  const lower = wanted.toLowerCase()
+  return (text) => text.toLowerCase() === lower
+}
+
+function startsWith(wanted: string, ignoreCase: boolean): TextMatch {
+  if (!ignoreCase) return (text) => text.startsWith(wanted)
+  const lower = wanted.toLowerCase()
+  return (text) => text.slice(0, lower.length).toLowerCase() === lower
+}
+
+function wholeRegex(pattern: string): TextMatch {
+  let regex: RE2JS
+  try {
+    regex = RE2JS.compile(pattern)
+  } catch (error) {
+    throw new Error(`regular expression "${pattern}": ${(error as Error).message}`, { cause: error })
+  }
+  return (text) => regex.testExact(text)
+}
+
+function compileAction(route: XdsRoute, clusters: Clusters): RouteAction {
+  if (route.route !== undefined && route.route !== null) return compileForward(route.route, clusters)
+  if (route.redirect !== undefined && route.redirect !== null) return compileRedirect(route)
+  if (route.directResponse !== undefined && route.directResponse !== null) {
+    const { status, body } = route.directResponse
+    const bytes = body?.inlineBytes
+    const text = bytes !== undefined && bytes.length > 0 ? Buffer.from(bytes).toString('latin1') : undefined
+    return {
+      kind: 'direct',
+      status: status ?? 200,
+      body: text ?? Buffer.from(body?.inlineString ?? '', 'utf8').toString('latin1'),
+    }
+  }
+  throw new Error(`route ${route.name ?? ''} has no action`)
+}
+
+function compileForward(action: envoy.config.route.v3.RouteAction, clusters: Clusters): RouteAction {
+  const weighted = (action.weightedClusters?.clusters ?? []).filter((c) => (c.weight?.value ?? 0) > 0)
+  const names = weighted.length > 0 ? weighted.map((c) => c.name ?? '') : [action.cluster ?? '']
+  if (names.includes('')) throw new Error('a route names no cluster')
+  let sum = 0
+  return {
+    kind: 'forward',
+    clusters: names.map((name) => clusters.cell(name)),
+    upTo: weighted.length > 0 ? weighted.map((c) => (sum += c.weight?.value ?? 0)) : [1],
+    timeoutMs: durationMs(action.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
+    retry: action.retryPolicy ? compileRetry(action.retryPolicy) : null,
+  }
+}
+
+/** Envoy's, where the control plane says nothing (Istio always says `0s`, which is none). */
+const DEFAULT_ROUTE_TIMEOUT_MS = 15_000
+
+function compileRetry(policy: envoy.config.route.v3.RetryPolicy): RetryPolicy {
+  const on = new Set((policy.retryOn ?? '').split(',').map((word) => word.trim()))
+  const codes = new Set(policy.retriableStatusCodes ?? [])
+  const all5xx = on.has('5xx')
+  const gateway = on.has('gateway-error')
+  const byCode = on.has('retriable-status-codes')
+  const conflict = on.has('retriable-4xx')
+  const baseMs = durationMs(policy.retryBackOff?.baseInterval, 25)
+  return {
+    numRetries: policy.numRetries?.value ?? 1,
+    onConnectFailure: on.has('connect-failure') || all5xx || gateway,
+    onReset: on.has('reset') || all5xx || gateway,
+    onStatus: (status) =>
+      (all5xx && status >= 500) ||
+      (gateway && status >= 502 && status <= 504) ||
+      (conflict && status === 409) ||
+      (byCode && codes.has(status)),
+    perTryTimeoutMs: durationMs(policy.perTryTimeout, 0),
+    backOffBaseMs: baseMs,
+    backOffMaxMs: durationMs(policy.retryBackOff?.maxInterval, baseMs * 10),
+    hostAttempts: (policy.retryHostPredicate ?? []).length > 0 ? Number(policy.hostSelectionRetryMaxAttempts ?? 1) : 0,
+  }
+}
+
+const REDIRECT_STATUS = [301, 302, 303, 307, 308] as const
+
+function compileRedirect(route: XdsRoute): RouteAction {
+  const redirect = route.redirect ?? {}
+  return {
+    kind: 'redirect',
+    status: REDIRECT_STATUS[redirect.responseCode ?? 0] ?? 301,
+    scheme: redirect.schemeRedirect ?? '',
+    host: redirect.hostRedirect ?? '',
+    port: redirect.portRedirect ?? 0,
+    path: redirect.pathRedirect ?? '',
+    prefixRewrite: redirect.prefixRewrite || undefined,
+    matchedPrefix: route.match?.prefix ?? route.match?.path ?? '',
+  }
+}

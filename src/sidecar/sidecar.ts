@@ -1,0 +1,158 @@
+/**
+ * One running sidecar: its parts, in the order in which they come up and go down.
+ *
+ *   credential (disk or CA) -> data path -> last good configuration -> admin -> ADS (loaded last: it is the heaviest)
+ * In: a bootstrap. Out: listeners that serve. Owns every part.
+ */
+import { join } from 'node:path'
+import type { SidecarBootstrap } from '../xds/bootstrap.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import type { istio } from '../xds/generated/xds.js'
+import { workloadSpiffeId } from '../identity/spiffe-id.ts'
+import { AdminServer, type AdminSource } from './admin/server.ts'
+import { workloadOf, xdsNode } from './bootstrap.ts'
+import { DataPlane } from './data-plane.ts'
+import { AccessLog } from './telemetry/access-log.ts'
+import { Telemetry } from './telemetry/telemetry.ts'
+import { CredentialManager } from './tls/credential.ts'
+import type { AdsClient } from './xds-client/ads.ts'
+import { ConfigCache } from './xds-client/cache.ts'
+import { expandNames } from './xds-client/names.ts'
+import { replaceFile } from './xds-client/replace-file.ts'
+import { ConfigState } from './xds-client/snapshot.ts'
+
+export interface SidecarOptions {
+  bootstrap: SidecarBootstrap
+  clock: Clock
+  log: Log
+  /** Asked for over the admin interface: the process is to end. */
+  onQuit: () => void
+  /** The CA refuses this pod and no valid certificate is left: only a start with a new token helps. */
+  onRefused: (error: Error) => void
+}
+
+const CACHE_FILE = 'last-good.xds'
+const CONTROL_PLANE_NAMESPACE = 'istio-system'
+const CONTROL_PLANE_ACCOUNT = 'istiod'
+
+export class Sidecar {
+  readonly #bootstrap: SidecarBootstrap
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #startedAtEpochMs: number
+  readonly #accessLog: AccessLog | null
+  readonly #credentials: CredentialManager
+  readonly #dataPlane: DataPlane
+  readonly #telemetry: Telemetry
+  readonly #state: ConfigState
+  readonly #cache: ConfigCache
+  readonly #admin: AdminServer
+  #ads: AdsClient | undefined
+  #namesWritten = false
+  #writingNames: Promise<void> = Promise.resolve()
+  #draining: Promise<void> | undefined
+
+  constructor({ bootstrap, clock, log, onQuit, onRefused }: SidecarOptions) {
+    this.#bootstrap = bootstrap
+    this.#clock = clock
+    this.#log = log
+    this.#startedAtEpochMs = clock.nowEpochMs()
+    const { accessLogFile, trustDomain, podDir } = bootstrap
+    const self = workloadOf(bootstrap)
+    const nodeId = bootstrap.node.id
+    this.#accessLog = accessLogFile === '' ? null : new AccessLog(accessLogFile)
+    this.#telemetry = new Telemetry({ accessLog: this.#accessLog, self, principal: bootstrap.spiffeId })
+    this.#credentials = new CredentialManager({ ...bootstrap, clock, log, onRefused })
+    this.#dataPlane = new DataPlane({
+      credentials: this.#credentials,
+      telemetry: this.#telemetry,
+      self,
+      nodeId,
+      trustDomain,
+      clock,
+      log,
+    })
+    this.#state = new ConfigState({ target: this.#dataPlane, clock, onNames: (table) => this.#onNames(table) })
+    const held = (type: Parameters<ConfigState['held']>[0]) => this.#state.held(type).values()
+    this.#cache = new ConfigCache({ file: join(podDir, CACHE_FILE), nodeId, clock, log, held })
+    const source: AdminSource = {
+      nodeId,
+      startedAtEpochMs: this.#startedAtEpochMs,
+      missing: () => this.missing(),
+      draining: () => this.#draining !== undefined,
+      held,
+      clusterStats: () => this.#dataPlane.clusterStats(),
+      listenerStats: () => this.#dataPlane.listenerStats(),
+      certificates: () => this.#credentials.describe(),
+      prometheus: () => this.#telemetry.prometheus(),
+      ads: () => this.#ads?.status(),
+      drain: () => void this.drain(bootstrap.drainMs),
+      quit: onQuit,
+    }
+    this.#admin = new AdminServer(bootstrap.adminSocket, source)
+  }
+
+  /** Resolves when it serves what the last run knew, and ADS is being asked for what has changed. */
+  async start(): Promise<void> {
+    // the admin socket first: it says what a start that hangs is waiting for
+    await this.#admin.start()
+    await this.#credentials.start()
+    const saved = this.#cache.read()
+    if (saved !== undefined) {
+      const rejections = await this.#state.load(saved)
+      if (rejections.length > 0) this.#log.warn({ rejections }, 'part of the last configuration is not used')
+      this.#log.info({ ms: Math.round(performance.now()) }, 'serving the last good configuration')
+    }
+    const { AdsClient } = await import('./xds-client/ads.ts')
+    if (this.#draining !== undefined) return
+    this.#ads = new AdsClient({
+      socket: this.#bootstrap.xdsSocket,
+      serverId: workloadSpiffeId(this.#bootstrap.trustDomain, CONTROL_PLANE_NAMESPACE, CONTROL_PLANE_ACCOUNT),
+      node: xdsNode(this.#bootstrap),
+      credentials: this.#credentials,
+      state: this.#state,
+      clock: this.#clock,
+      log: this.#log,
+      onApplied: () => this.#cache.changed(),
+    })
+    this.#ads.start()
+  }
+
+  /** What is still missing before it serves. */
+  missing(): string[] {
+    const missing: string[] = []
+    if (this.#credentials.current() === undefined) missing.push('a certificate')
+    if (!this.#state.applied.has('LDS')) missing.push('listeners (LDS)')
+    if (!this.#namesWritten) missing.push('names (NDS)')
+    return missing
+  }
+
+  #onNames(table: istio.networking.nds.v1.NameTable): void {
+    const names = expandNames(table, this.#bootstrap.node.metadata.NAMESPACE)
+    this.#dataPlane.setNames(names)
+    const { namesFile } = this.#bootstrap
+    const json = JSON.stringify({ names: Object.fromEntries(names) })
+    // one after the other, so that the newest table is the one that stays
+    this.#writingNames = this.#writingNames
+      .then(() => (namesFile === '' ? undefined : replaceFile(namesFile, json)))
+      .then(() => {
+        this.#namesWritten = true
+      })
+      .catch((error: unknown) => this.#log.error({ err: error, file: namesFile }, 'table of names not written'))
+  }
+
+  /** Takes no new connections; resolves when requests in flight are done, or after `deadlineMs`. */
+  drain(deadlineMs: number): Promise<void> {
+    return (this.#draining ??= this.#dataPlane.drain(deadlineMs))
+  }
+
+  /** After `drain`: everything else ends. */
+  async close(): Promise<void> {
+    this.#ads?.close()
+    await Promise.allSettled([this.#cache.flush(), this.#writingNames])
+    this.#credentials.close()
+    await this.#admin.close()
+    await this.#accessLog?.close()
+  }
+}

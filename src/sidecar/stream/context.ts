@@ -1,0 +1,57 @@
+/** What all requests of one listener share (compiled once per push) and what those of one connection share. */
+import type { TimerWheel } from '../../lib/timer-wheel.ts'
+import type { Address } from '../pool/dial.ts'
+import type { TelemetrySink } from '../ports.ts'
+import type { RouteCell } from '../route/table.ts'
+import type { Workload } from '../workload.ts'
+import type { ClusterCell } from '../cluster/clusters.ts'
+
+/** Of the process: the same for every listener. */
+export interface ProxyContext {
+  telemetry: TelemetrySink
+  wheel: TimerWheel
+  self: Workload
+  /** `x-envoy-peer-metadata` and its id as header lines, sent to mesh peers. */
+  metadataLines: string
+  nowMs: () => number
+  nowEpochMs: () => number
+  random: () => number
+}
+
+/** Of one HTTP connection manager. */
+export interface HttpSettings {
+  proxy: ProxyContext
+  inbound: boolean
+  /** `istio-envoy`, `envoy`. */
+  serverName: string
+  routes: RouteCell
+  generateRequestId: boolean
+  /** x-forwarded-client-cert: what is made of the caller's certificate. */
+  clientCert: 'sanitize' | 'set' | 'append'
+  /** Absolute-form and CONNECT are for other hosts: this is the forward proxy's port. */
+  forwardProxy: boolean
+  idleTimeoutMs: number
+  headersTimeoutMs: number
+  maxHeadBytes: number
+}
+
+export interface TcpSettings {
+  proxy: ProxyContext
+  inbound: boolean
+  clusters: readonly ClusterCell[]
+  upTo: readonly number[]
+  idleTimeoutMs: number
+}
+
+/** Of one accepted connection. */
+export interface ConnectionInfo {
+  localAddress: string
+  remoteAddress: string
+  /** SPIFFE ID of the caller, '' without mutual TLS. */
+  peerId: string
+  sni: string
+  /** Where a captured connection meant to go. */
+  originalDst: Address | null
+  /** Our part of x-forwarded-client-cert, '' without mutual TLS. */
+  clientCert: string
+}

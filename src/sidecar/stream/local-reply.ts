@@ -1,0 +1,87 @@
+/**
+ * What the proxy answers by itself: one table from fault to status, response flag, details and body.
+ * In: a fault and what is known of it. Out: a reply. The texts are Envoy's: people search for them.
+ */
+import { statusLine } from '../codec/http1/encode.ts'
+
+export type Fault =
+  | 'no_route'
+  | 'no_cluster'
+  | 'no_endpoint'
+  | 'connect_failure'
+  | 'connect_timeout'
+  | 'connection_termination'
+  | 'protocol_error'
+  | 'overflow'
+  | 'refused_target'
+  | 'route_timeout'
+  | 'per_try_timeout'
+  | 'method_not_allowed'
+  | 'target_refused'
+
+interface FaultRow {
+  status: number
+  /** Envoy's short flag; '' is none. */
+  flag: string
+  details: string
+  /** Of the reset behind it, for the body; '' where the body is fixed. */
+  resetReason: string
+  body: string
+}
+
+const row = (status: number, flag: string, details: string, body = ''): FaultRow => ({
+  status,
+  flag,
+  details,
+  resetReason: '',
+  body,
+})
+
+const reset = (status: number, flag: string, reason: string, details: string): FaultRow => ({
+  status,
+  flag,
+  details,
+  resetReason: reason,
+  body: '',
+})
+
+const TABLE: Record<Fault, FaultRow> = {
+  no_route: row(404, 'NR', 'route_not_found'),
+  no_cluster: row(503, 'NC', 'cluster_not_found'),
+  no_endpoint: row(503, 'UH', 'no_healthy_upstream', 'no healthy upstream'),
+  connect_failure: reset(503, 'UF', 'remote connection failure', 'upstream_reset_before_response_started{remote_connection_failure}'),
+  connect_timeout: reset(503, 'UF', 'connection timeout', 'upstream_reset_before_response_started{connection_timeout}'),
+  connection_termination: reset(503, 'UC', 'connection termination', 'upstream_reset_before_response_started{connection_termination}'),
+  protocol_error: reset(502, 'UPE', 'protocol error', 'upstream_reset_before_response_started{protocol_error}'),
+  overflow: reset(503, 'UO', 'overflow', 'upstream_reset_before_response_started{overflow}'),
+  refused_target: row(403, '', 'forward_proxy_target_refused', 'target refused'),
+  route_timeout: row(504, 'UT', 'response_timeout', 'upstream request timeout'),
+  per_try_timeout: row(504, 'UT', 'upstream_per_try_timeout', 'upstream request timeout'),
+  method_not_allowed: row(405, 'DPE', 'method_not_allowed'),
+  target_refused: row(400, 'DPE', 'invalid_target'),
+}
+
+export interface LocalReply {
+  status: number
+  flag: string
+  details: string
+  body: string
+  /** Further header lines, each with its CRLF. */
+  lines: string
+}
+
+/** `transport`: why the connection failed, '' where unknown. `retried`: this was not the first attempt. */
+export function localReply(fault: Fault, transport = '', retried = false): LocalReply {
+  const { status, flag, details, resetReason, body } = TABLE[fault]
+  const lines = fault === 'overflow' ? 'x-envoy-overloaded: true\r\n' : ''
+  if (resetReason === '') return { status, flag, details, body, lines }
+  const again = retried ? 'retried and the latest ' : ''
+  const why = transport === '' ? '' : `, transport failure reason: ${transport}`
+  const text = `upstream connect error or disconnect/reset before headers. ${again}reset reason: ${resetReason}${why}`
+  return { status, flag: flag, details, body: text, lines }
+}
+
+/** A reply to bytes that were no request: no request text is echoed, and nothing after them is read. */
+export function protocolReply(status: number): string {
+  return `${statusLine(status)}content-length: 0\r\nconnection: close\r\n\r\n`
+}

@@ -1,0 +1,44 @@
+/** What was sent of a request's body, by reference and bounded, until it is clear that it need not be sent again. */
+import type { BodySink } from '../codec/http1/chunked.ts'
+import { MAX_REPLAY_BYTES } from './retry.ts'
+
+export class Replay {
+  readonly #bufs: Buffer[] = []
+  readonly #ends: number[] = []
+  #bytes = 0
+  #complete = true
+
+  /** All that was sent is still here. */
+  get isComplete(): boolean {
+    return this.#complete
+  }
+
+  keep(buf: Buffer, start: number, end: number): void {
+    if (!this.#complete) return
+    this.#bytes += end - start
+    if (this.#bytes > MAX_REPLAY_BYTES) {
+      this.drop()
+      return
+    }
+    this.#bufs.push(buf)
+    this.#ends.push(start, end)
+  }
+
+  sendAgain(sink: BodySink): void {
+    for (let i = 0; i < this.#bufs.length; i++) sink.onBody(this.#bufs[i]!, this.#ends[2 * i]!, this.#ends[2 * i + 1]!)
+  }
+
+  /** No retry from here on. */
+  drop(): void {
+    this.#complete = false
+    this.#bufs.length = 0
+    this.#ends.length = 0
+  }
+
+  reset(): void {
+    this.#complete = true
+    this.#bytes = 0
+    this.#bufs.length = 0
+    this.#ends.length = 0
+  }
+}

@@ -1,0 +1,517 @@
+/**
+ * One request through the proxy: route, cluster, endpoint, connection, and the response back.
+ * In: request events from a downstream connection, response events from an upstream one. Out: calls on both.
+ * Owns: its exchange. Knows no socket. Used again for the next request of its connection.
+ *
+ *   IDLE --begin--> WAITING (for a connection) --onReady--> SENT --onHead--> RESPONDING --onEnd--> IDLE
+ *   WAITING, SENT --fault, no retry left--> local reply --> IDLE      SENT --fault, retry--> WAITING
+ *   SENT --101--> TUNNEL --its end--> IDLE                            any --downstream gone--> IDLE
+ *
+ * Invariant: once the response's head has gone out nothing is tried again; a cut body is a cut connection.
+ */
+import { TimerEntry } from '../../lib/timer-wheel.ts'
+import { BODY_NONE, type Framing } from '../codec/http1/framing.ts'
+import type { Head } from '../codec/http1/head.ts'
+import { nameId } from '../codec/http1/names.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { ClusterCell } from '../cluster/clusters.ts'
+import type { Endpoint } from '../cluster/endpoint.ts'
+import { Exchange } from '../exchange.ts'
+import type { Http1Connection, PoolFault, ResetFault, UpstreamHandler } from '../pool/http1.ts'
+import { chooseCluster, type ForwardAction, redirectLocation } from '../route/action.ts'
+import { findRoute, type VirtualHost } from '../route/table.ts'
+import type { ConnectionInfo, HttpSettings } from './context.ts'
+import { type AttemptMarks, encodeRequest, isWebSocket, responseLines } from './headers.ts'
+import { requestId } from './ids.ts'
+import { type Fault, localReply } from './local-reply.ts'
+import { originalDestination } from './original-destination.ts'
+import { decodePeerMetadata } from './peer-metadata.ts'
+import { Replay } from './replay.ts'
+import { backOffMs, isIdempotent } from './retry.ts'
+
+/** The downstream connection, as a stream sees it. */
+export interface DownstreamPeer {
+  /** Body bytes may come (again); what was held back comes now, then `onRequestReadEnd`. */
+  resumeRequest(): void
+  pauseRequest(): void
+  sendInterim(head: Head): void
+  sendHead(head: Head, framing: Framing, lines: string): void
+  sendBody(buf: Buffer, start: number, end: number): void
+  sendEnd(): void
+  /** A whole response of our own; `lines` are header lines. */
+  sendLocal(status: number, body: string, lines: string): void
+  /** Gives what waits to the socket. False: it has enough. */
+  flush(): boolean
+  /** The response cannot be completed: cut the connection so that this shows. */
+  abort(): void
+  /** Hands both sides to a tunnel; its end is told by `onTunnelEnd`. */
+  switchProtocols(head: Head, upstream: Http1Connection, rest: Buffer): void
+  /** The exchange is over. */
+  exchangeDone(): void
+}
+
+const IDLE = 0
+const WAITING = 1
+const SENT = 2
+const RESPONDING = 3
+const TUNNEL = 4
+
+const REQUEST_ID = nameId('x-request-id')
+const USER_AGENT = nameId('user-agent')
+const FORWARDED_FOR = nameId('x-forwarded-for')
+const CONTENT_TYPE = nameId('content-type')
+const PEER_METADATA = nameId('x-envoy-peer-metadata')
+const ORIGINAL_PATH = nameId('x-envoy-original-path')
+
+export class Stream implements UpstreamHandler {
+  readonly x = new Exchange()
+  wantsUpgrade = false
+  readonly #peer: DownstreamPeer
+  readonly #settings: HttpSettings
+  readonly #info: ConnectionInfo
+  readonly #routeTimer = new TimerEntry(() => this.#onTimeout('route_timeout'))
+  readonly #tryTimer = new TimerEntry(() => this.#onTimeout('per_try_timeout'))
+  readonly #backOff = new TimerEntry(() => this.#attempt())
+  readonly #replay = new Replay()
+  readonly #replaySink = {
+    onBody: (buf: Buffer, start: number, end: number): void => {
+      this.#upstream?.sendBody(this.#framing!.kind, buf, start, end)
+    },
+  }
+  readonly #tried: Endpoint[] = []
+  readonly #marks: AttemptMarks = { attempt: 0, expectedTimeoutMs: 0, toMeshPeer: false, upgrade: false }
+  #state = IDLE
+  #head: Head | null = null
+  #framing: Framing | null = null
+  #vhost: VirtualHost | null = null
+  #action: ForwardAction | null = null
+  #cell: ClusterCell | null = null
+  /** Whose limits count this request. */
+  #cluster: Cluster | null = null
+  #endpoint: Endpoint | null = null
+  #upstream: Http1Connection | null = null
+  #requestDone = false
+  #upstreamPaused = false
+  #attempts = 0
+  #onReused = false
+  #staleRetried = false
+  #sentMs = 0
+  /** The downstream is handing over what it read; it flushes when it is through. */
+  #inRead = false
+
+  constructor(peer: DownstreamPeer, settings: HttpSettings, info: ConnectionInfo) {
+    this.#peer = peer
+    this.#settings = settings
+    this.#info = info
+  }
+
+  get method(): string {
+    return this.x.method
+  }
+  get isActive(): boolean {
+    return this.#state !== IDLE
+  }
+  /** Request body bytes can be taken now. */
+  get wantsBody(): boolean {
+    return this.#state === SENT || this.#state === RESPONDING
+  }
+
+  // ---- the request, from downstream
+
+  /** Method, path and authority stand in `x`. */
+  begin(head: Head, framing: Framing): void {
+    this.#state = WAITING
+    this.#head = head
+    this.#framing = framing
+    this.#requestDone = framing.kind === BODY_NONE
+    this.#replay.reset()
+    this.#tried.length = 0
+    this.#attempts = 0
+    this.#staleRetried = false
+    this.#upstreamPaused = false
+    this.#action = null
+    this.#cluster = null
+    this.#endpoint = null
+    this.wantsUpgrade = isWebSocket(this.x.method, head, framing)
+    this.#describe(head)
+    this.#inRead = true
+    this.#route(head)
+    this.#inRead = false
+  }
+
+  // hot
+  onRequestBody(buf: Buffer, start: number, end: number): void {
+    this.x.bytesReceived += end - start
+    if (this.#state === SENT) this.#replay.keep(buf, start, end)
+    this.#upstream?.sendBody(this.#framing!.kind, buf, start, end)
+  }
+
+  onRequestEnd(): void {
+    this.#requestDone = true
+    this.#upstream?.sendEnd(this.#framing!.kind)
+    this.#armRouteTimer()
+  }
+
+  onRequestReadEnd(): void {
+    if (this.#upstream !== null && !this.#upstream.writer.flush() && !this.#requestDone) this.#peer.pauseRequest()
+  }
+
+  onDownstreamDrain(): void {
+    if (!this.#upstreamPaused) return
+    this.#upstreamPaused = false
+    this.#upstream?.resume()
+  }
+
+  /** The client went away. */
+  onDownstreamGone(): void {
+    if (this.#state === IDLE) return
+    this.#giveUp()
+    this.#mark('DC', 'downstream_remote_disconnect')
+    this.#record()
+  }
+
+  /** The request's body is not well formed; the peer answers if it still can. */
+  onRequestError(status: number): void {
+    if (this.#state === IDLE) return
+    if (this.#state !== RESPONDING) this.x.responseCode = status
+    this.#giveUp()
+    this.#mark('DPE', 'http1.codec_error')
+    this.#record()
+  }
+
+  onTunnelEnd(bytesReceived: number, bytesSent: number): void {
+    this.x.bytesReceived += bytesReceived
+    this.x.bytesSent += bytesSent
+    this.#releaseEndpoint()
+    this.#record()
+  }
+
+  // ---- route and cluster
+
+  #describe(head: Head): void {
+    const { x } = this
+    const { proxy, inbound, generateRequestId } = this.#settings
+    const info = this.#info
+    x.inbound = inbound
+    x.startMs = proxy.nowMs()
+    x.startEpochMs = proxy.nowEpochMs()
+    x.requestId = head.get(REQUEST_ID)
+    if (x.requestId === '' && generateRequestId) x.requestId = requestId()
+    x.userAgent = head.get(USER_AGENT)
+    x.forwardedFor = head.get(FORWARDED_FOR)
+    if (head.get(CONTENT_TYPE).startsWith('application/grpc')) x.protocol = 'grpc'
+    x.downstreamLocalAddress = info.localAddress
+    x.downstreamRemoteAddress = info.remoteAddress
+    x.requestedServerName = info.sni
+    if (!inbound) {
+      x.source = proxy.self
+      return
+    }
+    x.destination = proxy.self
+    x.downstreamPrincipal = info.peerId
+    if (info.peerId === '') return
+    x.mutualTls = true
+    x.originalPath = head.get(ORIGINAL_PATH)
+    const metadata = head.get(PEER_METADATA)
+    if (metadata !== '') x.source = decodePeerMetadata(metadata)
+  }
+
+  #route(head: Head): void {
+    const { x } = this
+    this.#vhost = this.#settings.routes.table?.virtualHost(x.authority) ?? null
+    const route = this.#vhost === null ? undefined : findRoute(this.#vhost, x, head)
+    if (route === undefined) {
+      this.#fail('no_route')
+      return
+    }
+    x.routeName = route.name
+    const { action } = route
+    switch (action.kind) {
+      case 'forward':
+        this.#action = action
+        this.#forward(action)
+        break
+      case 'redirect':
+        this.#reply(action.status, 'direct_response', '', '', `location: ${redirectLocation(action, x.authority, x.path)}\r\n`)
+        break
+      case 'direct':
+        this.#reply(action.status, 'direct_response', '', action.body, action.body === '' ? '' : TEXT_PLAIN)
+        break
+      default:
+        action satisfies never
+    }
+  }
+
+  #forward(action: ForwardAction): void {
+    const { x } = this
+    this.#cell = chooseCluster(action, this.#settings.proxy.random)
+    x.clusterName = this.#cell.name
+    const { cluster } = this.#cell
+    if (cluster === null) {
+      this.#fail('no_cluster')
+      return
+    }
+    x.destinationService = cluster.spec.serviceHost
+    if (cluster.limits.numRequests >= cluster.limits.maxRequests) {
+      this.#fail('overflow')
+      return
+    }
+    cluster.limits.numRequests++
+    this.#cluster = cluster
+    if (this.#requestDone) this.#armRouteTimer()
+    this.#attempt()
+  }
+
+  /** One try: the cluster as it is now, another endpoint than before, a connection to it. */
+  #attempt(): void {
+    const { x } = this
+    const cluster = this.#cell!.cluster
+    if (cluster === null) {
+      this.#fail('no_cluster')
+      return
+    }
+    this.#attempts++
+    let endpoint: Endpoint | null
+    if (cluster.spec.kind === 'original_dst') {
+      const address = originalDestination(this.#info, this.#settings.forwardProxy, x.authority)
+      if (address === 'refused') {
+        this.#fail('refused_target')
+        return
+      }
+      endpoint = address === null ? null : cluster.originalDestination(address)
+    } else endpoint = cluster.pick(this.#tried, this.#action!.retry?.hostAttempts ?? 0)
+    if (endpoint === null) {
+      this.#fail('no_endpoint')
+      return
+    }
+    this.#endpoint = endpoint
+    endpoint.numActive++
+    endpoint.numTotal++
+    x.upstreamHost = endpoint.label
+    if (!x.inbound) x.destination = endpoint.workload
+    this.#state = WAITING
+    endpoint.pool.acquire(this, this.#staleRetried)
+  }
+
+  // ---- the response, from upstream
+
+  onReady(connection: Http1Connection): void {
+    const { x } = this
+    const { proxy } = this.#settings
+    const { link } = connection
+    const framing = this.#framing!
+    this.#upstream = connection
+    this.#state = SENT
+    this.#onReused = connection.reused
+    x.upstreamLocalAddress = connection.localAddress
+    if (!x.inbound) {
+      x.upstreamPrincipal = link.peerId
+      x.mutualTls = link.peerId !== ''
+    }
+    this.#sentMs = proxy.nowMs()
+    const marks = this.#marks
+    const timeoutMs = this.#action!.timeoutMs
+    marks.attempt = this.#vhost!.includeAttemptCount ? this.#attempts : 0
+    marks.expectedTimeoutMs = timeoutMs === 0 ? 0 : Math.max(1, Math.round(timeoutMs - (this.#sentMs - x.startMs)))
+    marks.toMeshPeer = !x.inbound && link.peerId !== ''
+    marks.upgrade = this.wantsUpgrade
+    encodeRequest(connection.writer, this.#head!, framing, x, this.#settings, this.#info, marks)
+    this.#replay.sendAgain(this.#replaySink)
+    if (this.#requestDone) connection.sendEnd(framing.kind)
+    const tryMs = this.#action!.retry?.perTryTimeoutMs ?? 0
+    if (tryMs > 0) proxy.wheel.schedule(this.#tryTimer, tryMs)
+    if (this.#inRead) return
+    if (this.#requestDone) connection.writer.flush()
+    else this.#peer.resumeRequest()
+  }
+
+  onPoolFailure(fault: PoolFault, detail: string): void {
+    this.#endpoint!.numFailed++
+    this.x.upstreamTransportFailure = detail
+    const retry = this.#action!.retry
+    const wanted = (fault === 'connect_failure' || fault === 'connect_timeout') && (retry?.onConnectFailure ?? false)
+    if (wanted && this.#retry()) return
+    this.#fail(fault)
+  }
+
+  onInterim(head: Head): void {
+    this.#peer.sendInterim(head)
+  }
+
+  onHead(head: Head, framing: Framing): void {
+    const { x } = this
+    const { proxy, serverName } = this.#settings
+    if (this.#action!.retry?.onStatus(head.status) === true && this.#requestDone && this.#replay.isComplete) {
+      const upstream = this.#upstream!
+      if (this.#retry()) {
+        upstream.cancel()
+        return
+      }
+    }
+    this.#replay.drop()
+    proxy.wheel.cancel(this.#tryTimer)
+    this.#state = RESPONDING
+    x.responseCode = head.status
+    x.responseCodeDetails = 'via_upstream'
+    x.upstreamServiceMs = Math.round(proxy.nowMs() - this.#sentMs)
+    this.#peer.sendHead(head, framing, responseLines(head, serverName, x.upstreamServiceMs, proxy.nowEpochMs()))
+  }
+
+  // hot: a body of the response
+  onBody(buf: Buffer, start: number, end: number): void {
+    this.x.bytesSent += end - start
+    this.#peer.sendBody(buf, start, end)
+  }
+
+  onReadEnd(): void {
+    if (this.#peer.flush() || this.#upstream === null) return
+    this.#upstreamPaused = true
+    this.#upstream.pause()
+  }
+
+  onEnd(): void {
+    this.#upstream = null
+    this.#releaseEndpoint()
+    this.#peer.sendEnd()
+    this.#peer.flush()
+    this.#record()
+    this.#peer.exchangeDone()
+  }
+
+  onReset(fault: ResetFault, detail: string): void {
+    const { x } = this
+    this.#upstream = null
+    this.#endpoint!.numFailed++
+    x.upstreamTransportFailure = ''
+    if (this.#state === RESPONDING) {
+      this.#releaseEndpoint()
+      this.#mark(fault === 'protocol_error' ? 'UPE' : 'UC', `upstream_reset_after_response_started{${fault}}`)
+      this.#record()
+      this.#peer.abort()
+      return
+    }
+    x.connectionTerminationDetails = detail === 'closed' ? '' : detail.replaceAll(' ', '_')
+    const stale = this.#onReused && !this.#staleRetried && fault === 'connection_termination'
+    if (stale && isIdempotent(x.method) && this.#replay.isComplete) {
+      this.#staleRetried = true // not counted: the server never saw it, or will see the same twice
+      this.#attempts--
+      this.#releaseEndpoint()
+      this.#attempt()
+      return
+    }
+    if (this.#action!.retry?.onReset === true && this.#replay.isComplete && this.#retry()) return
+    this.#fail(fault)
+  }
+
+  onUpgrade(head: Head, rest: Buffer, at: number): void {
+    const { x } = this
+    const upstream = this.#upstream!
+    this.#upstream = null
+    this.#state = TUNNEL
+    this.#settings.proxy.wheel.cancel(this.#routeTimer)
+    this.#settings.proxy.wheel.cancel(this.#tryTimer)
+    x.responseCode = 101
+    x.responseCodeDetails = 'via_upstream'
+    x.upstreamServiceMs = Math.round(this.#settings.proxy.nowMs() - this.#sentMs)
+    this.#peer.switchProtocols(head, upstream, rest.subarray(at))
+  }
+
+  onUpstreamDrain(): void {
+    if (!this.#requestDone && this.wantsBody) this.#peer.resumeRequest()
+  }
+
+  // ---- ends
+
+  /** Another attempt after a pause, if the policy has one left. */
+  #retry(): boolean {
+    const retry = this.#action!.retry
+    if (retry === null) return false
+    if (this.#attempts > retry.numRetries) {
+      if (retry.numRetries > 0) this.x.responseFlags = 'URX'
+      return false
+    }
+    const { wheel, random } = this.#settings.proxy
+    this.#tried.push(this.#endpoint!)
+    this.#releaseEndpoint()
+    this.#upstream = null
+    wheel.cancel(this.#tryTimer)
+    this.#state = WAITING
+    wheel.schedule(this.#backOff, backOffMs(retry, this.#attempts, random))
+    return true
+  }
+
+  #onTimeout(fault: Fault): void {
+    if (this.#state === RESPONDING) {
+      this.#giveUp()
+      this.#mark('UT', 'response_timeout')
+      this.#record()
+      this.#peer.abort()
+      return
+    }
+    const retried = fault === 'per_try_timeout' && this.#action!.retry?.onReset === true && this.#replay.isComplete
+    const upstream = this.#upstream
+    if (retried && this.#retry()) {
+      upstream?.cancel()
+      return
+    }
+    this.#giveUp()
+    this.#fail(fault)
+  }
+
+  /** Lets go of the upstream side, wherever it is. */
+  #giveUp(): void {
+    this.#upstream?.cancel()
+    this.#upstream = null
+    if (this.#state === WAITING) this.#endpoint?.pool.cancel(this)
+    this.#releaseEndpoint()
+  }
+
+  #fail(fault: Fault): void {
+    const reply = localReply(fault, this.x.upstreamTransportFailure, this.#attempts > 1)
+    this.#reply(reply.status, reply.details, reply.flag, reply.body, reply.body === '' ? reply.lines : TEXT_PLAIN + reply.lines)
+  }
+
+  #reply(status: number, details: string, flag: string, body: string, lines: string): void {
+    const { x } = this
+    this.#releaseEndpoint()
+    x.responseCode = status
+    x.bytesSent = x.method === 'HEAD' ? 0 : body.length
+    this.#mark(flag, details)
+    this.#peer.sendLocal(status, body, lines)
+    this.#peer.flush()
+    this.#record()
+    this.#peer.exchangeDone()
+  }
+
+  #mark(flag: string, details: string): void {
+    const { x } = this
+    if (flag !== '') x.responseFlags = x.responseFlags === '' ? flag : `${x.responseFlags},${flag}`
+    x.responseCodeDetails = details
+  }
+
+  #releaseEndpoint(): void {
+    if (this.#endpoint !== null) this.#endpoint.numActive--
+    this.#endpoint = null
+  }
+
+  #armRouteTimer(): void {
+    const timeoutMs = this.#action?.timeoutMs ?? 0
+    if (timeoutMs > 0 && this.isActive) this.#settings.proxy.wheel.schedule(this.#routeTimer, timeoutMs)
+  }
+
+  /** Tells telemetry; the stream is free afterwards. */
+  #record(): void {
+    const { x } = this
+    const { wheel, telemetry, nowMs } = this.#settings.proxy
+    wheel.cancel(this.#routeTimer)
+    wheel.cancel(this.#tryTimer)
+    wheel.cancel(this.#backOff)
+    if (this.#cluster !== null) this.#cluster.limits.numRequests--
+    this.#cluster = null
+    this.#state = IDLE
+    x.durationMs = nowMs() - x.startMs
+    telemetry.onEnd(x)
+  }
+}
+
+const TEXT_PLAIN = 'content-type: text/plain\r\n'

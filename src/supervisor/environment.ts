@@ -1,0 +1,131 @@
+/**
+ * The environment of a container's program. In: the plan, the pod's ports, the Services known at its start. Out: names
+ * and values. What only one way of interception needs comes from intercept-env.ts.
+ */
+import type { PodPort, ServiceView } from '../client/contract.ts'
+import type { ContainerPlan, EnvVar } from './plan.ts'
+
+/** Names that a program has from the user's own shell; not the rest: what differs there should not differ here. */
+const KEPT = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'SHELL',
+  'TERM',
+  'NVM_DIR',
+  'VIRTUAL_ENV',
+]
+
+export interface PodFacts {
+  name: string
+  namespace: string
+  uid: string
+  serviceAccount: string
+  workload: string
+  labels: Record<string, string>
+  ports: readonly PodPort[]
+}
+
+export function baseEnvironment(pod: PodFacts, container: ContainerPlan): Record<string, string> {
+  const env: Record<string, string> = {}
+  for (const name of KEPT) {
+    const value = process.env[name]
+    if (value !== undefined) env[name] = value
+  }
+  env['POD_NAME'] = pod.name
+  env['POD_NAMESPACE'] = pod.namespace
+  env['POD_IP'] = '127.0.0.1'
+  env['HOSTNAME'] = pod.name
+  for (const [i, { containerPort }] of container.ports.entries()) {
+    const port = String(pod.ports.find((one) => one.containerPort === containerPort)?.appPort ?? containerPort)
+    if (i === 0) env['PORT'] = port
+    env[`PORT_${containerPort}`] = port
+  }
+  return env
+}
+
+/** The container's own `env`, over what is there; `$(NAME)` refers to what is there before it. */
+export function withContainerEnv(
+  env: Readonly<Record<string, string>>,
+  list: readonly EnvVar[],
+  pod: PodFacts,
+): Record<string, string> {
+  const out: Record<string, string> = { ...env }
+  for (const one of list) {
+    const path = one.valueFrom?.fieldRef?.fieldPath
+    const value = path === undefined ? one.value : fieldOf(path, pod)
+    if (value !== undefined) out[one.name] = expand(value, out)
+  }
+  return out
+}
+
+/** `$(NAME)` becomes its value, `$$(NAME)` stays `$(NAME)`, an unknown name stays as it is written. */
+export function expand(text: string, env: Readonly<Record<string, string>>): string {
+  return text.replaceAll(/\$(\$?)\(([^()\s]+)\)/g, (whole, escaped: string, name: string) => {
+    if (escaped !== '') return `$(${name})`
+    return env[name] ?? whole
+  })
+}
+
+function fieldOf(path: string, pod: PodFacts): string | undefined {
+  switch (path) {
+    case 'metadata.name':
+      return pod.name
+    case 'metadata.namespace':
+      return pod.namespace
+    case 'metadata.uid':
+      return pod.uid
+    case 'spec.serviceAccountName':
+      return pod.serviceAccount
+    case 'spec.nodeName':
+      return 'localhost'
+    case 'status.podIP':
+    case 'status.hostIP':
+      return '127.0.0.1'
+    default: {
+      const label = /^metadata\.labels\['(.+)'\]$/.exec(path)?.[1]
+      return label === undefined ? undefined : pod.labels[label]
+    }
+  }
+}
+
+/** `checkout-service` -> `CHECKOUT_SERVICE`. */
+export function upperSnake(name: string): string {
+  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
+}
+
+/**
+ * Services as Kubernetes publishes them to containers of their namespace; here for pods without a sidecar.
+ * `relayPort`: where the relay of that service port listens.
+ */
+export function serviceEnvironment(
+  services: readonly ServiceView[],
+  namespace: string,
+  relayPort: (host: string, port: number) => number | undefined,
+): Record<string, string> {
+  const env: Record<string, string> = {}
+  for (const service of services.filter((one) => one.namespace === namespace)) {
+    const name = upperSnake(service.name)
+    for (const [i, { port, name: portName }] of service.ports.entries()) {
+      const relay = relayPort(service.host, port)
+      if (relay === undefined) continue
+      const url = `tcp://127.0.0.1:${relay}`
+      if (i === 0) {
+        env[`${name}_SERVICE_HOST`] = '127.0.0.1'
+        env[`${name}_SERVICE_PORT`] = String(relay)
+        env[`${name}_PORT`] = url
+      }
+      if (portName !== '') env[`${name}_SERVICE_PORT_${upperSnake(portName)}`] = String(relay)
+      env[`${name}_PORT_${port}_TCP`] = url
+      env[`${name}_PORT_${port}_TCP_PROTO`] = 'tcp'
+      env[`${name}_PORT_${port}_TCP_PORT`] = String(relay)
+      env[`${name}_PORT_${port}_TCP_ADDR`] = '127.0.0.1'
+    }
+  }
+  return env
+}

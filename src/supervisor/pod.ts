@@ -1,0 +1,324 @@
+/**
+ * One pod's life: ports, report, sidecar, programs, readiness; later withdrawal, drain and end.
+ * In: a plan, the Services as they come and go. Out: reports to the control plane, a status for `ps`.
+ *
+ *   starting -> running (ready or not) -> stopping -> stopped          failed: no command to run
+ */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EnvResponse, Pod, PodPort, PodState, PodStatus, ServiceView } from '../client/contract.ts'
+import type { Log } from '../lib/log.ts'
+import { baseEnvironment, serviceEnvironment, withContainerEnv } from './environment.ts'
+import { hookEnvironment, interceptEnvironment } from './intercept-env.ts'
+import type { ContainerPlan, DeploymentPlan } from './plan.ts'
+import type { PodContext } from './pod-context.ts'
+import { Program } from './program.ts'
+import { Sidecar } from './sidecar.ts'
+import { Upstreams } from './upstreams.ts'
+
+/** A pod that could not even be set up makes room for another try. */
+const RETRY_MS = 1000
+const DELIVERY_MS = 3000
+/** After the last proxy has heard of the withdrawal: what was sent just before it still arrives. */
+const SETTLE_MS = 200
+/** Longest wait for programs when the whole mesh ends. */
+const SHUTDOWN_GRACE_MS = 4000
+
+export class PodRunner {
+  readonly name: string
+  readonly plan: DeploymentPlan
+  readonly #context: PodContext
+  readonly #log: Log
+  readonly #uid = randomUUID()
+  readonly #startedAt = new Date().toISOString()
+  readonly #logFile: string
+  readonly #proxyLogFile: string
+  #pod: Pod | undefined
+  #upstreams: Upstreams | undefined
+  #sidecar: Sidecar | undefined
+  #programs: Program[] = []
+  #sidecarReady = false
+  readonly #unready = new Map<string, string | null>()
+  #sidecarReason: string | null = 'its sidecar is starting'
+  #reported: Promise<number> = Promise.resolve(0)
+  #stopping: Promise<void> | undefined
+  #releaseStart: () => void = () => undefined
+  /** To be replaced: asked for, or its ports were taken. */
+  outdated = false
+
+  constructor(plan: DeploymentPlan, name: string, context: PodContext) {
+    this.plan = plan
+    this.name = name
+    this.#context = context
+    this.#log = context.log.child({ pod: `${plan.namespace}/${name}` })
+    const file = plan.namespace === 'default' ? name : `${plan.namespace}.${name}`
+    this.#logFile = join(context.home.logsDir, `${file}.log`)
+    this.#proxyLogFile = join(context.home.logsDir, `${file}.proxy.log`)
+    for (const container of plan.template.containers) this.#unready.set(container.name, 'it is starting')
+  }
+
+  get namespace(): string {
+    return this.plan.namespace
+  }
+
+  get stopping(): boolean {
+    return this.#stopping !== undefined
+  }
+
+  get ready(): boolean {
+    return !this.stopping && (!this.plan.template.sidecar || this.#sidecarReady) && this.#unready.size === 0
+  }
+
+  /** It cannot become ready by itself. */
+  get failed(): boolean {
+    return this.plan.template.containers.some((container) => container.command === null)
+  }
+
+  /** Programs start once the sidecar serves; a few pods at a time. */
+  async start(): Promise<void> {
+    if (this.failed) return
+    this.#releaseStart = await this.#context.starts.acquire()
+    if (this.stopping) return this.#releaseStart()
+    try {
+      await this.#begin()
+    } catch (error) {
+      this.#sidecarReason = (error as Error).message
+      this.#log.error({ error: (error as Error).message }, 'the pod could not be started')
+      this.#releaseStart()
+      this.#context.onChange()
+      await sleep(RETRY_MS)
+      this.outdated = true
+      this.#context.onChange()
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { home, ports, services, token, trustDomain, entry, keepers } = this.#context
+    const { template, namespace, workload } = this.plan
+    const podPorts: PodPort[] = []
+    for (const { name, containerPort } of template.containers.flatMap((container) => container.ports)) {
+      const appPort = await ports.take()
+      podPorts.push({ name, containerPort, appPort, listenPort: template.sidecar ? await ports.take() : appPort })
+    }
+    const pod: Pod = {
+      name: this.name,
+      namespace,
+      uid: this.#uid,
+      labels: template.labels,
+      serviceAccount: template.serviceAccount,
+      workload,
+      sidecar: template.sidecar,
+      ready: false,
+      terminating: false,
+      address: '127.0.0.1',
+      ports: podPorts,
+    }
+    if (template.sidecar) {
+      this.#upstreams = new Upstreams(ports, template.gateway)
+      const upstreams = await this.#upstreams.update(services())
+      pod.outbound = { capturePort: await ports.take(), httpProxyPort: await ports.take(), upstreams }
+    }
+    this.#pod = pod
+    await this.#report()
+    if (this.stopping) return
+    this.#programs = template.containers.map((container) => this.#program(container, podPorts))
+    if (!template.sidecar) return this.#startPrograms()
+    this.#sidecar = new Sidecar({
+      home,
+      trustDomain,
+      entry: entry('sidecar'),
+      keepers,
+      logFile: this.#proxyLogFile,
+      pod,
+      token,
+      onReady: (ready, reason) => this.#onSidecar(ready, reason),
+    })
+    this.#sidecar.start()
+  }
+
+  #onSidecar(ready: boolean, reason: string | null): void {
+    this.#sidecarReady = ready
+    this.#sidecarReason = reason
+    if (ready && !this.stopping) this.#startPrograms()
+    this.#changed()
+  }
+
+  #startPrograms(): void {
+    this.#releaseStart()
+    for (const program of this.#programs) program.start()
+  }
+
+  #program(plan: ContainerPlan, podPorts: readonly PodPort[]): Program {
+    const own = podPorts.filter((port) => plan.ports.some((one) => one.containerPort === port.containerPort))
+    return new Program({
+      plan,
+      what: `${this.namespace}/${this.name} ${plan.name}`,
+      ports: own,
+      logFile: this.#logFile,
+      keepers: this.#context.keepers,
+      graceMs: this.plan.template.graceMs,
+      environment: () => this.#environment(plan),
+      onReady: (ready, reason) => {
+        if (ready) this.#unready.delete(plan.name)
+        else this.#unready.set(plan.name, reason)
+        this.#changed()
+      },
+      onPortTaken: () => {
+        this.outdated = true
+        this.#changed()
+      },
+    })
+  }
+
+  #environment(container: ContainerPlan): Record<string, string> {
+    const { services, relayPort, entry } = this.#context
+    const { ports = [], outbound } = this.#pod ?? {}
+    const { labels, serviceAccount } = this.plan.template
+    const facts = {
+      name: this.name,
+      namespace: this.namespace,
+      uid: this.#uid,
+      serviceAccount,
+      workload: this.plan.workload,
+      labels,
+      ports,
+    }
+    const intercepted =
+      outbound === undefined || this.#sidecar === undefined
+        ? serviceEnvironment(services(), this.namespace, relayPort)
+        : interceptEnvironment(outbound, this.#sidecar.namesFile, services(), this.namespace)
+    const base = { ...baseEnvironment(facts, container), ...intercepted }
+    const hook = hookEnvironment(entry('hook').args, ports)
+    const env = withContainerEnv({ ...base, ...hook }, container.env, facts)
+    // the container's own Node options stand beside the hook, not in its place
+    const own = container.env.find((one) => one.name === 'NODE_OPTIONS')?.value
+    if (own !== undefined) env['NODE_OPTIONS'] = `${own} ${hook['NODE_OPTIONS']}`
+    return env
+  }
+
+  /** Listeners for Services that came, none for those that went. */
+  async setServices(services: readonly ServiceView[]): Promise<void> {
+    const outbound = this.#pod?.outbound
+    if (outbound === undefined || this.#upstreams === undefined || this.stopping) return
+    const upstreams = await this.#upstreams.update(services)
+    if (JSON.stringify(upstreams) === JSON.stringify(outbound.upstreams)) return
+    outbound.upstreams = upstreams
+    this.#changed()
+  }
+
+  #changed(): void {
+    if (this.#pod !== undefined && !this.stopping) void this.#report()
+    this.#context.onChange()
+  }
+
+  #report(): Promise<number> {
+    const pod = this.#pod
+    if (pod === undefined) return Promise.resolve(0)
+    pod.ready = this.ready
+    this.#reported = this.#context.reporter.report(structuredClone(pod))
+    return this.#reported
+  }
+
+  /** Withdrawn, acknowledged by every proxy, drained, ended. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end(true)
+    return this.#stopping
+  }
+
+  /** The whole mesh ends: nobody is left to be told. */
+  async stopFast(): Promise<void> {
+    this.#stopping ??= this.#end(false)
+    await this.#stopping
+  }
+
+  killNow(): void {
+    for (const program of this.#programs) program.killNow()
+    this.#sidecar?.killNow()
+  }
+
+  async #end(withdraw: boolean): Promise<void> {
+    this.#releaseStart()
+    const pod = this.#pod
+    if (withdraw && pod !== undefined) {
+      pod.terminating = true
+      const revision = await this.#context.reporter.report(structuredClone(pod))
+      await this.#context.delivered(revision, DELIVERY_MS).catch(() => undefined)
+      await sleep(SETTLE_MS)
+      await this.#sidecar?.stop(true)
+      await Promise.all(this.#programs.map((program) => program.stop()))
+    } else {
+      await Promise.all([
+        ...this.#programs.map((program) => program.stop(Math.min(this.plan.template.graceMs, SHUTDOWN_GRACE_MS))),
+        this.#sidecar?.stop(false),
+      ])
+    }
+    if (pod !== undefined && withdraw) await this.#context.reporter.remove(pod)
+    this.#releasePorts()
+  }
+
+  #releasePorts(): void {
+    const { ports } = this.#context
+    this.#upstreams?.release()
+    const pod = this.#pod
+    if (pod === undefined) return
+    ports.release(pod.ports.flatMap((port) => [port.appPort, port.listenPort]))
+    if (pod.outbound !== undefined) ports.release([pod.outbound.capturePort, pod.outbound.httpProxyPort])
+  }
+
+  /** A pod's program, or with `proxy` its sidecar. */
+  kill(proxy: boolean, forMs: number | undefined): boolean {
+    if (proxy) return this.#sidecar?.kill(forMs) ?? false
+    return this.#programs.map((program) => program.kill(forMs)).includes(true)
+  }
+
+  logFiles(): string[] {
+    return [this.#logFile, this.#proxyLogFile]
+  }
+
+  env(): EnvResponse | undefined {
+    const container = this.plan.template.containers[0]
+    if (container === undefined || this.#pod === undefined) return undefined
+    return { pod: this.name, cwd: container.cwd, env: this.#environment(container) }
+  }
+
+  status(): PodStatus {
+    const first = this.#programs[0]
+    const { labels } = this.plan.template
+    return {
+      name: this.name,
+      namespace: this.namespace,
+      workload: this.plan.workload,
+      version: labels['version'] ?? labels['app.kubernetes.io/version'] ?? '',
+      state: this.#state(),
+      ready: this.ready,
+      pid: first?.pid ?? null,
+      sidecar: this.#sidecar?.status ?? null,
+      ports: this.#pod?.ports ?? [],
+      restarts: this.#programs.reduce((sum, program) => sum + program.restarts, 0),
+      exit: this.#programs.find((program) => program.exit !== null)?.exit ?? null,
+      startedAt: this.#startedAt,
+      logFile: this.#logFile,
+      proxyLogFile: this.#proxyLogFile,
+      reason: this.#reason(),
+    }
+  }
+
+  #state(): PodState {
+    if (this.stopping) return 'stopping'
+    if (this.failed) return 'failed'
+    const states = this.#programs.map((program) => program.state)
+    if (states.includes('backoff')) return 'backoff'
+    if (this.plan.template.sidecar && !this.#sidecarReady) return this.#sidecar?.status.state ?? 'starting'
+    return states.includes('starting') ? 'starting' : 'running'
+  }
+
+  #reason(): string | null {
+    const refused = this.plan.template.containers.find((container) => container.command === null)?.reason
+    if (refused != null) return refused
+    const problem = this.#upstreams?.problem ?? null
+    if (this.ready) return problem
+    if (this.plan.template.sidecar && !this.#sidecarReady) return this.#sidecarReason
+    return [...this.#unready.values()][0] ?? null
+  }
+}

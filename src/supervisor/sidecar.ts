@@ -1,0 +1,172 @@
+/**
+ * The sidecar of one pod: its folder, token, bootstrap file and process. In: the pod as reported. Out: whether it is
+ * ready to serve. It is started again at once after a crash, with the key and configuration that it left on disk,
+ * whether the control plane is there or not.
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pod, PodState, TokenRequest, TokenResponse } from '../client/contract.ts'
+import { writeFileAtomic } from '../lib/atomic-file.ts'
+import type { EntryCommand } from '../lib/entry.ts'
+import { podAdminSocket, podDir, type Home } from '../lib/home.ts'
+import type { SidecarBootstrap } from '../xds/bootstrap.ts'
+import { nodeId } from '../xds/names.ts'
+import { startOwn, type Child, type Keepers } from './child.ts'
+import { Restarter } from './restarter.ts'
+
+const READY_POLL_MS = 25
+const DRAIN_MS = 5000
+/** Time beyond its drain before it is killed. */
+const EXIT_MS = 1000
+
+export interface SidecarOptions {
+  home: Home
+  trustDomain: string
+  entry: EntryCommand
+  keepers: Keepers
+  logFile: string
+  pod: Pod
+  token: (request: TokenRequest) => Promise<TokenResponse>
+  onReady: (ready: boolean, reason: string | null) => void
+}
+
+export class Sidecar {
+  readonly adminSocket: string
+  readonly dir: string
+  readonly namesFile: string
+  readonly #options: SidecarOptions
+  readonly #restarter: Restarter
+  #current: Child | undefined
+
+  constructor(options: SidecarOptions) {
+    const { home, pod } = options
+    this.#options = options
+    this.dir = podDir(home, pod.namespace, pod.name)
+    this.adminSocket = podAdminSocket(home, pod.namespace, pod.name)
+    this.namesFile = join(this.dir, 'names.json')
+    this.#restarter = new Restarter({
+      eager: true,
+      launch: () => this.#launch(),
+      onStart: (child) => void this.#watchReady(child),
+      onEnd: (exit, reason) => {
+        this.#current = undefined
+        options.onReady(false, reason ?? `the sidecar ended with ${exit}; see ${options.logFile}`)
+      },
+    })
+  }
+
+  get status(): { pid: number | null; state: PodState; restarts: number; adminSocket: string } {
+    const { pid, state, restarts } = this.#restarter
+    return { pid, state, restarts, adminSocket: this.adminSocket }
+  }
+
+  /** A pod's first start: nothing of an earlier pod of the same name is kept. */
+  start(): void {
+    rmSync(this.dir, { recursive: true, force: true })
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 })
+    this.#restarter.start()
+  }
+
+  async stop(drain: boolean): Promise<void> {
+    await this.#restarter.stop(drain ? DRAIN_MS + EXIT_MS : EXIT_MS)
+    rmSync(this.adminSocket, { force: true })
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+
+  kill(forMs: number | undefined): boolean {
+    return this.#restarter.kill(forMs)
+  }
+
+  killNow(): void {
+    this.#restarter.killNow()
+  }
+
+  async #launch(): Promise<Child> {
+    const { entry, pod, logFile, keepers } = this.#options
+    const tokenFile = join(this.dir, 'token')
+    const bootstrapFile = join(this.dir, 'bootstrap.json')
+    await this.#fetchToken(tokenFile)
+    writeFileAtomic(bootstrapFile, JSON.stringify(this.#bootstrap(tokenFile), null, 1))
+    rmSync(this.adminSocket, { force: true })
+    const what = `${pod.namespace}/${pod.name} istio-proxy`
+    const env = { ...processEnvironment(), POCKETMESH_LOG: process.env['POCKETMESH_LOG'] ?? 'info' }
+    const args = [...entry.args, '--bootstrap', bootstrapFile]
+    return startOwn({ what, cwd: this.dir, env, logFile }, entry.command, args, keepers)
+  }
+
+  /** Without one it starts with the certificate on disk. */
+  async #fetchToken(file: string): Promise<void> {
+    const { pod, token } = this.#options
+    try {
+      const answer = await token({ pod: pod.name, namespace: pod.namespace, serviceAccount: pod.serviceAccount })
+      writeFileAtomic(file, answer.token)
+    } catch {
+      rmSync(file, { force: true })
+    }
+  }
+
+  #bootstrap(tokenFile: string): SidecarBootstrap {
+    const { home, pod, trustDomain, logFile } = this.#options
+    return {
+      node: {
+        id: nodeId(pod.address, pod.name, pod.namespace),
+        cluster: `${pod.labels['app'] ?? pod.workload}.${pod.namespace}`,
+        metadata: {
+          NAMESPACE: pod.namespace,
+          NAME: pod.name,
+          WORKLOAD_NAME: pod.workload,
+          SERVICE_ACCOUNT: pod.serviceAccount,
+          LABELS: pod.labels,
+        },
+      },
+      trustDomain,
+      spiffeId: `spiffe://${trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}`,
+      podDir: this.dir,
+      xdsSocket: home.xdsSocket,
+      caSocket: home.caSocket,
+      adminSocket: this.adminSocket,
+      rootCertFile: home.rootCertFile,
+      tokenFile,
+      namesFile: this.namesFile,
+      accessLogFile: logFile,
+      exitWithStdin: true,
+      drainMs: DRAIN_MS,
+    }
+  }
+
+  async #watchReady(child: Child): Promise<void> {
+    this.#current = child
+    while (this.#current === child) {
+      if (await isReady(this.adminSocket)) {
+        if (this.#current === child) this.#options.onReady(true, null)
+        return
+      }
+      await sleep(READY_POLL_MS)
+    }
+  }
+}
+
+/** GET /ready, as Envoy's: 200 once it has its certificate and all configuration. */
+function isReady(socketPath: string): Promise<boolean> {
+  return new Promise((done) => {
+    const request = httpRequest({ socketPath, path: '/ready', timeout: 1000, agent: false }, (response) => {
+      response.resume()
+      done(response.statusCode === 200)
+    })
+    request.on('error', () => done(false))
+    request.on('timeout', () => request.destroy())
+    request.end()
+  })
+}
+
+/** What Pocketmesh's own processes inherit: not NODE_OPTIONS or proxies of the user's shell. */
+export function processEnvironment(): Record<string, string> {
+  const env: Record<string, string> = {}
+  for (const name of ['PATH', 'HOME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS']) {
+    const value = process.env[name]
+    if (value !== undefined) env[name] = value
+  }
+  return env
+}

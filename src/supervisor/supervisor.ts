@@ -1,0 +1,370 @@
+/**
+ * The mesh on this machine: the control plane, the pods of all Deployments, the gateway that publishes Services, relays
+ * for pods without a sidecar. In: the store, watched. Out: processes that match it, and an API on a UNIX socket.
+ * It owns everything that it starts: nothing outlives it.
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { ControlClient } from '../client/control.ts'
+import type { EnvResponse, KillRequest, PsResponse, RestartRequest } from '../client/contract.ts'
+import { entryCommand, type EntryCommand, type EntryKind } from '../lib/entry.ts'
+import type { Home } from '../lib/home.ts'
+import type { Log } from '../lib/log.ts'
+import { startSupervisorApi, type SupervisorApi } from './api.ts'
+import type { Keepers } from './child.ts'
+import { ControlProcess } from './control-process.ts'
+import { GuardianClient } from './guardian-client.ts'
+import { rotateLog } from './log-file.ts'
+import { MeshView } from './mesh-view.ts'
+import type { PodContext } from './pod-context.ts'
+import { PodReporter } from './pod-reporter.ts'
+import { PodRunner } from './pod.ts'
+import { PortAllocator } from './ports.ts'
+import { reconcile } from './reconcile.ts'
+import { Semaphore } from './semaphore.ts'
+import { ServiceRelays } from './service-relay.ts'
+import { StateFile } from './state-file.ts'
+
+const CONTROL_START_MS = 20_000
+const CONCURRENT_STARTS = 4
+const ROTATE_EVERY_MS = 10_000
+const RESTART_WAIT_MS = 100_000
+/** The whole mesh has ended after this, gently or not. */
+const STOP_MS = 8000
+const GONE_MS = 500
+
+export interface SupervisorOptions {
+  home: Home
+  /** Lifetime of certificates; absent: the control plane's default. */
+  ttlSeconds?: number
+  log: Log
+  onEvent?: (event: SupervisorEvent) => void
+  /** Stands in for Pocketmesh's own processes in tests. */
+  entry?: (kind: EntryKind) => EntryCommand
+}
+
+export type SupervisorEvent =
+  | { type: 'pod'; namespace: string; name: string; state: string; ready: boolean; reason: string | null }
+  | { type: 'control'; reason: string | null }
+
+/** Rejects where another supervisor lives, or where the control plane does not come up. */
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const supervisor = new Supervisor(options)
+  try {
+    await supervisor.start()
+  } catch (error) {
+    await supervisor.stop()
+    throw error
+  }
+  return supervisor
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #home: Home
+  readonly #log: Log
+  readonly #startedAt = new Date().toISOString()
+  readonly #client: ControlClient
+  readonly #ports: PortAllocator
+  readonly #relays: ServiceRelays
+  readonly #reporter: PodReporter
+  readonly #view: MeshView
+  readonly #keepers: Keepers
+  readonly #control: ControlProcess
+  readonly #following = new AbortController()
+  readonly #pods = new Set<PodRunner>()
+  readonly #told = new Map<PodRunner, string>()
+  readonly #waiting = new Set<() => void>()
+  /** Resolves when the mesh has ended, whoever asked for it. */
+  readonly ended: Promise<void>
+  #onEnded: () => void = () => undefined
+  #context: PodContext | undefined
+  #api: SupervisorApi | undefined
+  #rotation: NodeJS.Timeout | undefined
+  #stopping: Promise<void> | undefined
+  #reconcileSoon = false
+
+  constructor(options: SupervisorOptions) {
+    const { home, log, entry = entryCommand } = options
+    this.#options = { ...options, entry }
+    this.#home = home
+    this.#log = log
+    for (const dir of [home.dir, home.socketDir, home.logsDir, home.podsDir])
+      mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const state = StateFile.open(home.stateFile, this.#startedAt)
+    const guardian = new GuardianClient(entry('guardian'), (pid) => state.add(pid, 'guardian'))
+    this.#keepers = { state, guardian }
+    this.#client = new ControlClient(home)
+    this.#ports = new PortAllocator(home.dir)
+    this.#relays = new ServiceRelays(this.#ports)
+    this.#reporter = new PodReporter(this.#client, log)
+    this.#view = new MeshView(this.#client, log, () => void this.#onView())
+    this.#control = new ControlProcess({
+      home,
+      entry: entry('control'),
+      keepers: this.#keepers,
+      ttlSeconds: options.ttlSeconds,
+      onChange: (reason) => {
+        if (reason !== null && this.#stopping === undefined) log.warn(reason)
+        options.onEvent?.({ type: 'control', reason })
+      },
+    })
+    this.ended = new Promise((done) => (this.#onEnded = done))
+  }
+
+  async start(): Promise<void> {
+    this.#control.start()
+    const info = await this.#client.ready(CONTROL_START_MS).catch((error: unknown) => {
+      throw new Error(`the control plane did not start: see ${this.#control.logFile}`, { cause: error })
+    })
+    await this.#client.putPods({ items: [] })
+    this.#context = this.#podContext(info.trustDomain)
+    this.#api = await startSupervisorApi(this.#home.supervisorSocket, this)
+    await this.#view.refresh()
+    void this.#view.follow(this.#following.signal)
+    this.#rotation = setInterval(() => this.#rotateLogs(), ROTATE_EVERY_MS).unref()
+  }
+
+  #podContext(trustDomain: string): PodContext {
+    return {
+      home: this.#home,
+      trustDomain,
+      log: this.#log,
+      ports: this.#ports,
+      keepers: this.#keepers,
+      reporter: this.#reporter,
+      starts: new Semaphore(CONCURRENT_STARTS),
+      entry: this.#options.entry ?? entryCommand,
+      services: () => this.#view.services,
+      relayPort: (host, port) => this.#relays.portOf(host, port),
+      token: (request) => this.#client.token(request),
+      delivered: (revision, timeoutMs) => this.#client.delivery(revision, timeoutMs),
+      onChange: () => this.#changed(),
+    }
+  }
+
+  async #onView(): Promise<void> {
+    const outside = this.#view.plans.some((plan) => !plan.template.sidecar)
+    await this.#relays.update(outside ? this.#view.services : [])
+    for (const pod of this.#pods) void pod.setServices(this.#view.services)
+    this.#changed()
+  }
+
+  /** Reconciles once for all that happens in one turn. */
+  #changed(): void {
+    if (this.#reconcileSoon) return
+    this.#reconcileSoon = true
+    setImmediate(() => {
+      this.#reconcileSoon = false
+      this.#reconcile()
+      this.#tell()
+      for (const check of this.#waiting) check()
+    })
+  }
+
+  #reconcile(): void {
+    if (this.#stopping !== undefined || this.#context === undefined) return
+    const running = [...this.#pods].map((pod) => ({
+      name: pod.name,
+      namespace: pod.namespace,
+      workload: pod.plan.workload,
+      hash: pod.plan.hash,
+      ready: pod.ready,
+      stopping: pod.stopping,
+      outdated: pod.outdated,
+    }))
+    for (const action of reconcile(this.#view.plans, running)) {
+      if (action.do === 'start') {
+        const pod = new PodRunner(action.plan, action.name, this.#context)
+        this.#pods.add(pod)
+        void pod.start()
+      } else {
+        const pod = this.#find(action.namespace, action.name)
+        if (pod !== undefined) void this.#stopPod(pod)
+      }
+    }
+  }
+
+  async #stopPod(pod: PodRunner): Promise<void> {
+    await pod.stop()
+    this.#pods.delete(pod)
+    this.#told.delete(pod)
+    this.#changed()
+  }
+
+  #find(namespace: string, name: string): PodRunner | undefined {
+    return [...this.#pods].find((pod) => pod.namespace === namespace && pod.name === name)
+  }
+
+  #tell(): void {
+    for (const pod of this.#pods) {
+      const { namespace, name, state, ready, reason } = pod.status()
+      const text = `${state} ${ready} ${reason}`
+      if (this.#told.get(pod) === text) continue
+      this.#told.set(pod, text)
+      this.#log.info({ pod: `${namespace}/${name}`, state, ready, ...(reason === null ? {} : { reason }) }, 'pod')
+      this.#options.onEvent?.({ type: 'pod', namespace, name, state, ready, reason })
+    }
+  }
+
+  /** Every pod that is wanted is ready, or cannot become ready by itself; knows all that was applied before the call. */
+  async ready(): Promise<void> {
+    await this.#view.refresh()
+    await this.#until(() => this.#settled(() => true))
+  }
+
+  #settled(concerns: (pod: { namespace: string; workload: string }) => boolean): boolean {
+    return this.#view.plans.filter(concerns).every((plan) => {
+      const own = [...this.#pods].filter(
+        (pod) => pod.namespace === plan.namespace && pod.plan.workload === plan.workload && !pod.stopping,
+      )
+      const isDone = (pod: PodRunner): boolean =>
+        pod.plan.hash === plan.hash && !pod.outdated && (pod.ready || pod.failed)
+      return own.length === plan.replicas && own.every(isDone)
+    })
+  }
+
+  #until(condition: () => boolean, timeoutMs?: number): Promise<boolean> {
+    return new Promise((done) => {
+      const end = (met: boolean): void => {
+        this.#waiting.delete(check)
+        clearTimeout(timer)
+        done(met)
+      }
+      const check = (): void => {
+        if (condition() || this.#stopping !== undefined) end(condition())
+      }
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(false), timeoutMs)
+      this.#waiting.add(check)
+      this.#changed()
+    })
+  }
+
+  ps(): PsResponse {
+    const published = this.#view.services.filter((service) => service.publish !== undefined)
+    return {
+      mesh: {
+        home: this.#home.dir,
+        intercept: 'env',
+        supervisorPid: process.pid,
+        startedAt: this.#startedAt,
+        control: this.#control.status,
+      },
+      published: published.map(({ name, namespace, publish }) => ({
+        service: name,
+        namespace,
+        url: `http://127.0.0.1:${publish}`,
+      })),
+      pods: [...this.#pods]
+        .map((pod) => pod.status())
+        .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
+    }
+  }
+
+  /** Pods of that name, else of that workload; those that serve first. */
+  #targets(target: string, namespace: string): PodRunner[] {
+    const here = [...this.#pods].filter((pod) => pod.namespace === namespace && !pod.stopping)
+    const named = here.filter((pod) => pod.name === target)
+    const found = named.length > 0 ? named : here.filter((pod) => pod.plan.workload === target)
+    return found.sort((a, b) => Number(b.ready) - Number(a.ready))
+  }
+
+  env(target: string, namespace: string): EnvResponse | undefined {
+    return this.#targets(target, namespace)[0]?.env()
+  }
+
+  /** Replaces pods one by one; `undefined`: there is nothing of that name. */
+  async restart({ target, namespace }: RestartRequest): Promise<string | undefined> {
+    const pods = this.#targets(target, namespace)
+    const workload = pods[0]?.plan.workload
+    if (workload === undefined) return undefined
+    for (const pod of pods) pod.outdated = true
+    const own = (plan: { namespace: string; workload: string }): boolean =>
+      plan.namespace === namespace && plan.workload === workload
+    const replaced = (): boolean => !pods.some((pod) => this.#pods.has(pod)) && this.#settled(own)
+    const done = await this.#until(replaced, RESTART_WAIT_MS)
+    return done ? `${target} restarted` : `${target} is being restarted: not ready yet`
+  }
+
+  /** What was killed, in a sentence; `undefined`: there is nothing of that name. */
+  kill({ target, namespace, forMs }: KillRequest): string | undefined {
+    const again = forMs === undefined ? 'it is started again' : `it is started again in ${forMs / 1000} s`
+    if (target === 'control') return this.#control.kill(forMs) ? `control plane killed: ${again}` : undefined
+    const proxy = target.endsWith('/istio-proxy')
+    const name = proxy ? target.slice(0, -'/istio-proxy'.length) : target
+    const killed = this.#targets(name, namespace).filter((pod) => pod.kill(proxy, forMs))
+    if (killed.length === 0) return undefined
+    const what = killed.map((pod) => (proxy ? `${pod.name}/istio-proxy` : pod.name)).join(', ')
+    return `${what} killed: ${again}`
+  }
+
+  #rotateLogs(): void {
+    for (const file of [this.#control.logFile, ...[...this.#pods].flatMap((pod) => pod.logFiles())]) rotateLog(file)
+  }
+
+  /** Ends all that it has started, within a bound. Once; later calls wait for the same end. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end()
+    return this.#stopping
+  }
+
+  /** Now, without asking anybody. */
+  killNow(): void {
+    for (const pod of this.#pods) pod.killNow()
+    this.#control.killNow()
+  }
+
+  async #end(): Promise<void> {
+    this.#following.abort()
+    clearInterval(this.#rotation)
+    const late = setTimeout(() => this.killNow(), STOP_MS)
+    await Promise.all([...this.#pods].map((pod) => pod.stopFast()))
+    this.#reporter.close()
+    // the store keeps no pods that are not there; a control plane that is away finds them replaced at the next start
+    await Promise.race([this.#client.putPods({ items: [] }).catch(() => undefined), delay(GONE_MS)])
+    await this.#control.stop()
+    clearTimeout(late)
+    this.#relays.close()
+    await this.#client.close()
+    await this.#api?.close()
+    await this.#keepers.guardian.close()
+    this.#keepers.state.close()
+    for (const socket of [this.#home.controlSocket, this.#home.xdsSocket, this.#home.caSocket])
+      rmSync(socket, { force: true })
+    for (const check of this.#waiting) check()
+    this.#onEnded()
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms).unref())
+}
+
+export interface RunOptions extends SupervisorOptions {
+  /** Once the control plane answers: applying files, waiting, printing. */
+  onStarted?: (supervisor: Supervisor) => Promise<void>
+}
+
+/**
+ * `up` in the foreground: until SIGINT, SIGTERM or `down`. The first signal ends gracefully, the second at once.
+ * Rejects with what `onStarted` throws, after everything has been ended.
+ */
+export async function runSupervisor(options: RunOptions): Promise<void> {
+  const supervisor = await startSupervisor(options)
+  let signals = 0
+  const onSignal = (): void => {
+    signals++
+    if (signals === 1) void supervisor.stop()
+    else supervisor.killNow()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  try {
+    await options.onStarted?.(supervisor)
+    await supervisor.ended
+  } catch (error) {
+    const interrupted = signals > 0
+    await supervisor.stop()
+    if (!interrupted) throw error
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal)
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Tries the configuration parser on folders of other people's manifests: `npm run corpus -- PATH`. Every manifest of a
+ * kind that we support must be accepted, or refused with a place and a reason, as its index expects; every other kind
+ * must be named as unsupported. Prints counts and disagreements; ends with 1 on any wrong verdict.
+ *
+ * Index files known: istio-validate/cases.jsonl (verdict per object), istio-samples/index.jsonl and
+ * user-configs/index.jsonl (expectation per file).
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Issue } from '../src/config/issue.ts'
+import { formatIssue } from '../src/config/issue.ts'
+import { KINDS } from '../src/config/kinds/index.ts'
+import { parseSources } from '../src/config/parse.ts'
+
+/** Files whose expected verdict we do not follow, each with its reason. */
+const EXCEPTIONS: Record<string, string> = {
+  '1.0-tests/config/destination-rule-all.yaml':
+    'a label is given twice with two values: the parser of that time took the last, and we say so',
+  'argo-rollouts/getting-started__istio__multipleVirtualsvc.yaml':
+    "sniHosts that are not among the hosts: Istio's own admission refuses it",
+}
+
+/** Codes that say "this is none of our kinds": they settle nothing about the kinds that are. */
+const NOT_OURS = new Set(['PM0007', 'PM0120', 'PM0121'])
+
+interface Entry {
+  file: string
+  kind?: string
+  verdict?: 'valid' | 'invalid' | 'either'
+  expect?: string
+  reason?: string
+  why?: string
+  mistakes?: string[]
+}
+
+type Outcome = 'accepted' | 'refused' | 'unsupported' | 'wrong' | 'exception'
+
+export interface CorpusResult {
+  counts: Map<string, Record<Outcome, number>>
+  wrong: { file: string; expected: string; issues: Issue[] }[]
+}
+
+/** Runs all index files found under `root`. */
+export function runCorpus(root: string): CorpusResult {
+  const result: CorpusResult = { counts: new Map(), wrong: [] }
+  for (const index of ['istio-validate/cases.jsonl', 'istio-samples/index.jsonl', 'user-configs/index.jsonl']) {
+    const path = join(root, index)
+    if (!existsSync(path)) continue
+    const folder = dirname(path)
+    for (const line of readFileSync(path, 'utf8').split('\n').filter(Boolean)) {
+      const entry = JSON.parse(line) as Entry
+      tryEntry(entry, join(folder, entry.file), dirname(index), result)
+    }
+  }
+  return result
+}
+
+function tryEntry(entry: Entry, path: string, set: string, result: CorpusResult): void {
+  const text = readFileSync(path, 'utf8')
+  const { objects, issues } = parseSources([{ file: entry.file, dir: dirname(path), text }], { namespace: 'default' })
+  const lines = text.split('\n').length
+  const errors = issues.filter((i) => i.level === 'error')
+  const ours = errors.filter((i) => !NOT_OURS.has(i.code))
+  const kind = entry.kind ?? ''
+  const anyOurs = objects.length > 0 || ours.length > 0
+  let outcome: Outcome = errors.length === 0 ? 'accepted' : ours.length > 0 ? 'refused' : 'unsupported'
+  const placed = issues.every((i) => i.line >= 1 && i.line <= lines && i.column >= 1 && i.message !== '')
+  const agrees =
+    entry.verdict === undefined ? agreesWithFile(entry, issues, ours, anyOurs) : agreesWithCase(entry, kind, errors)
+  if (!agrees || !placed) {
+    outcome = entry.file in EXCEPTIONS ? 'exception' : 'wrong'
+    if (outcome === 'wrong')
+      result.wrong.push({
+        file: `${set}/${entry.file}`,
+        expected: `${entry.verdict ?? entry.expect}: ${entry.reason ?? entry.why ?? entry.mistakes?.join('; ') ?? ''}`,
+        issues,
+      })
+  }
+  const row = `${set} ${KINDS.some((k) => k.kind === kind) ? kind : (entry.verdict === undefined ? (entry.expect ?? '') : '(other kinds)')}` // prettier-ignore
+  const counts = result.counts.get(row) ?? { accepted: 0, refused: 0, unsupported: 0, wrong: 0, exception: 0 }
+  counts[outcome]++
+  result.counts.set(row, counts)
+}
+
+function agreesWithCase(entry: Entry, kind: string, errors: Issue[]): boolean {
+  if (!KINDS.some((k) => k.kind === kind)) return errors.length > 0
+  return entry.verdict === 'either' || (entry.verdict === 'valid') === (errors.length === 0)
+}
+
+function agreesWithFile(entry: Entry, issues: Issue[], ours: Issue[], anyOurs: boolean): boolean {
+  switch (entry.expect) {
+    case 'accept':
+    case 'accept-or-name-unsupported':
+      return ours.length === 0
+    case 'accept-legacy-or-name-field':
+    case 'accept-or-name-field':
+      return true
+    case 'name-the-mistake':
+      return ours.length > 0 || !anyOurs
+    case 'accept-with-warning':
+      return ours.length === 0 && (!anyOurs || issues.some((i) => i.level === 'warning'))
+    case 'reject':
+      return ours.length > 0
+    case undefined:
+    default:
+      return false
+  }
+}
+
+function main(root: string): number {
+  const { counts, wrong } = runCorpus(root)
+  const columns: Outcome[] = ['accepted', 'refused', 'unsupported', 'exception', 'wrong']
+  const width = Math.max(4, ...[...counts.keys()].map((k) => k.length))
+  console.log(`${''.padEnd(width)}  ${columns.map((c) => c.padStart(11)).join('')}`)
+  for (const [row, c] of counts)
+    console.log(`${row.padEnd(width)}  ${columns.map((name) => String(c[name]).padStart(11)).join('')}`)
+  for (const { file, expected, issues } of wrong) {
+    console.log(`\n${file}\n  expected ${expected}`)
+    for (const issue of issues) console.log(`  ${formatIssue(issue).replaceAll('\n', '\n  ')}`)
+  }
+  const total = [...counts.values()].reduce((sum, c) => sum + columns.reduce((n, name) => n + c[name], 0), 0)
+  console.log(`\n${total} manifests, ${wrong.length} wrong verdicts`)
+  return total > 0 && wrong.length === 0 ? 0 : 1
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const root = process.argv[2] ?? process.env['POCKETMESH_SHARED']
+  if (root === undefined) {
+    console.error('usage: npm run corpus -- PATH')
+    process.exitCode = 64
+  } else {
+    process.exitCode = main(root)
+  }
+}
