@@ -72,9 +72,11 @@ export function rowOf(object: StoredObject, live: Live, { withNamespace, wide, n
   ]
 }
 
-export const POD_HEADS = ['NAMESPACE', 'NAME', 'READY', 'SIDECAR', 'WORKLOAD', 'SERVICEACCOUNT', 'PORTS'] as const
+export function podHeads(withNamespace: boolean): string[] {
+  return [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', 'READY', 'SIDECAR', 'WORKLOAD', 'SERVICEACCOUNT', 'PORTS']
+}
 
-export function podRow(pod: Pod): Cell[] {
+export function podRow(pod: Pod, withNamespace: boolean): Cell[] {
   const ready: Cell = pod.terminating
     ? { text: 'ending', tint: 'dim' }
     : pod.ready
@@ -82,7 +84,7 @@ export function podRow(pod: Pod): Cell[] {
       : { text: 'no', tint: 'yellow' }
   const ports = pod.ports.map((port) => `${port.containerPort}:${port.listenPort}`).join(',')
   return [
-    pod.namespace,
+    ...(withNamespace ? [pod.namespace] : []),
     pod.name,
     ready,
     pod.sidecar ? 'yes' : 'no',

@@ -81,8 +81,8 @@ export class ControlClient {
     return this.#api.call('PUT', `/v1/scale/${segment(namespace)}/${segment(name)}`, { body: request })
   }
 
-  pods(): Promise<PodList> {
-    return this.#api.call('GET', '/v1/pods')
+  pods(filter: ObjectFilter = {}): Promise<PodList> {
+    return this.#api.call('GET', '/v1/pods', { query: { ...filter } })
   }
 
   /** Replaces the whole set. */

@@ -39,6 +39,6 @@ export class SupervisorClient {
 
   /** Ends the mesh. */
   down(): Promise<SupervisorAnswer> {
-    return this.#api.call('GET', '/v1/down')
+    return this.#api.call('POST', '/v1/down', { body: {} })
   }
 }

@@ -37,7 +37,6 @@ export const CATALOGUE = {
   PM0122: error('apiVersion does not fit the kind', 'use one of the versions listed'),
   PM0123: error('invalid name', 'lower-case letters, digits, - (and . where allowed), at most 253 characters'),
   PM0124: error('invalid namespace', 'lower-case letters, digits and -, at most 63 characters'),
-  PM0125: error('generateName', 'give the object a fixed name: applying it twice must mean the same object'),
   PM0126: error('object defined twice', 'keep one of the two definitions'),
   PM0127: warning('namespace of a cluster-wide object', 'remove the namespace: the kind has none'),
   PM0128: error('invalid annotation', 'see the message for what the annotation takes'),

@@ -18,6 +18,9 @@ export const LIMITS = {
   documents: 1_000,
 } as const
 
+/** Told of one document; after that many the rest follows from the first. */
+const MAX_SYNTAX_FAULTS = 20
+
 export interface Place {
   /** Both 1-based. */
   line: number
@@ -30,13 +33,13 @@ export interface MapNode {
   fields: Map<string, { keyAt: Place; value: Node }>
 }
 
-export interface ListNode {
+interface ListNode {
   type: 'list'
   at: Place
   items: Node[]
 }
 
-export interface ScalarNode {
+interface ScalarNode {
   type: 'scalar'
   at: Place
   value: string | number | boolean | null
@@ -45,7 +48,7 @@ export interface ScalarNode {
 export type Node = MapNode | ListNode | ScalarNode
 
 /** A fault of the text itself. */
-export interface TextFault {
+interface TextFault {
   code: Code
   at: Place
   message: string
@@ -77,7 +80,10 @@ export function parseText(text: string): ParsedText {
   try {
     let count = 0
     for (const document of compose(text, lines)) {
-      for (const e of [...document.errors, ...document.warnings]) {
+      for (const e of [
+        ...document.errors.slice(0, MAX_SYNTAX_FAULTS),
+        ...document.warnings.slice(0, MAX_SYNTAX_FAULTS),
+      ]) {
         result.faults.push({ code: 'PM0002', at: place(e.pos[0]), message: tidy(e.message) })
       }
       if (document.errors.length > 0 || document.contents === null) continue

@@ -194,7 +194,7 @@ class FileParser {
       this.#sink.add(
         'PM0127',
         at,
-        join(path, 'metadata.namespace'),
+        join(join(path, 'metadata'), 'namespace'),
         `${def.kind} is for the whole mesh and has no namespace`,
       )
     }

@@ -40,7 +40,7 @@ export interface Field<T = unknown, Required extends boolean = boolean> extends 
 
 export type Report = (code: Code, at: readonly (string | number)[], message: string, fix?: string) => void
 
-export interface Rule {
+interface Rule {
   /** Fields that must be free of faults, so that one fault is not told twice. */
   needs: readonly string[] | 'all'
   check(value: unknown, report: Report): void
@@ -64,7 +64,7 @@ export interface ObjectSchema {
   hints: Readonly<Record<string, string>>
 }
 
-export type Shape =
+type Shape =
   | ObjectSchema
   | { type: 'list'; of: Schema; min: number }
   | { type: 'map'; of: Schema; key: StringCheck | undefined; min: number }
@@ -77,7 +77,7 @@ export type Shape =
   | { type: 'intOrString' }
   | { type: 'any' }
 
-export interface EnumValue {
+interface EnumValue {
   doc: string
   support: Support
 }

@@ -49,7 +49,8 @@ export class Sidecar {
   readonly #cache: ConfigCache
   readonly #admin: AdminServer
   #ads: AdsClient | undefined
-  #namesWritten = false
+  /** Tables of names that are not on disk yet. */
+  #namesPending = 0
   #writingNames: Promise<void> = Promise.resolve()
   #draining: Promise<void> | undefined
 
@@ -124,7 +125,7 @@ export class Sidecar {
     const missing: string[] = []
     if (this.#credentials.current() === undefined) missing.push('a certificate')
     if (!this.#state.applied.has('LDS')) missing.push('listeners (LDS)')
-    if (!this.#namesWritten) missing.push('names (NDS)')
+    if (!this.#state.applied.has('NDS') || this.#namesPending > 0) missing.push('names (NDS)')
     return missing
   }
 
@@ -133,13 +134,12 @@ export class Sidecar {
     this.#dataPlane.setNames(names)
     const { namesFile } = this.#bootstrap
     const json = JSON.stringify({ names: Object.fromEntries(names) })
+    this.#namesPending++
     // one after the other, so that the newest table is the one that stays
     this.#writingNames = this.#writingNames
       .then(() => (namesFile === '' ? undefined : replaceFile(namesFile, json)))
-      .then(() => {
-        this.#namesWritten = true
-      })
       .catch((error: unknown) => this.#log.error({ err: error, file: namesFile }, 'table of names not written'))
+      .finally(() => this.#namesPending--)
   }
 
   /** Takes no new connections; resolves when requests in flight are done, or after `deadlineMs`. */

@@ -5,21 +5,11 @@
 import type { PodPort, ServiceView } from '../client/contract.ts'
 import type { ContainerPlan, EnvVar } from './plan.ts'
 
-/** Names that a program has from the user's own shell; not the rest: what differs there should not differ here. */
-const KEPT = [
-  'PATH',
-  'HOME',
-  'USER',
-  'LOGNAME',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'TMPDIR',
-  'SHELL',
-  'TERM',
-  'NVM_DIR',
-  'VIRTUAL_ENV',
-]
+/**
+ * A program runs as it would from the user's own shell, but for what belongs to the tool that ran `up`: npm's
+ * variables, ours, and NODE_OPTIONS, which intercept-env.ts joins with the hook's.
+ */
+const NOT_INHERITED = /^(npm_|POCKETMESH_|NODE_OPTIONS$|NODE_CHANNEL_FD$|INIT_CWD$|PORT$)/
 
 export interface PodFacts {
   name: string
@@ -33,10 +23,8 @@ export interface PodFacts {
 
 export function baseEnvironment(pod: PodFacts, container: ContainerPlan): Record<string, string> {
   const env: Record<string, string> = {}
-  for (const name of KEPT) {
-    const value = process.env[name]
-    if (value !== undefined) env[name] = value
-  }
+  for (const [name, value] of Object.entries(process.env))
+    if (value !== undefined && !NOT_INHERITED.test(name)) env[name] = value
   env['POD_NAME'] = pod.name
   env['POD_NAMESPACE'] = pod.namespace
   env['POD_IP'] = '127.0.0.1'

@@ -1,6 +1,6 @@
 /**
  * What the supervisor knows of the store: Deployments as plans, Services as the registry sees them. In: the control API,
- * its watch. Out: a call at each change. What comes while it reads is read once more, not once per event.
+ * its watch. Out: a call, awaited, at each reading. What comes while it reads is read once more, not once per event.
  */
 import type { ServiceList, ServiceView, StoredObject, WatchEvent, ObjectList } from '../client/contract.ts'
 import type { WatchOptions } from '../client/control.ts'
@@ -19,13 +19,13 @@ const WATCHED = ['Deployment/', 'Service/', 'Namespace/']
 export class MeshView {
   readonly #api: ViewApi
   readonly #log: Log
-  readonly #onChange: () => void
+  readonly #onChange: () => Promise<void>
   #reading: Promise<void> | undefined
   #again: Promise<void> | undefined
   services: readonly ServiceView[] = []
   plans: readonly DeploymentPlan[] = []
 
-  constructor(api: ViewApi, log: Log, onChange: () => void) {
+  constructor(api: ViewApi, log: Log, onChange: () => Promise<void>) {
     this.#api = api
     this.#log = log
     this.#onChange = onChange
@@ -74,7 +74,7 @@ export class MeshView {
     ])
     this.services = services.items
     this.plans = planAll(deployments.items, namespaces.items, services.items)
-    this.#onChange()
+    await this.#onChange()
   }
 }
 

@@ -212,6 +212,11 @@ export class PodRunner {
     this.#context.onChange()
   }
 
+  /** The control plane knows its latest state. */
+  reported(): Promise<unknown> {
+    return this.#reported
+  }
+
   #report(): Promise<number> {
     const pod = this.#pod
     if (pod === undefined) return Promise.resolve(0)
@@ -309,8 +314,9 @@ export class PodRunner {
     if (this.failed) return 'failed'
     const states = this.#programs.map((program) => program.state)
     if (states.includes('backoff')) return 'backoff'
-    if (this.plan.template.sidecar && !this.#sidecarReady) return this.#sidecar?.status.state ?? 'starting'
-    return states.includes('starting') ? 'starting' : 'running'
+    const waits = this.plan.template.sidecar && !this.#sidecarReady
+    if (waits && this.#sidecar?.status.state === 'backoff') return 'backoff'
+    return waits || states.includes('starting') ? 'starting' : 'running'
   }
 
   #reason(): string | null {

@@ -55,9 +55,10 @@ export class Restarter {
 
   /** SIGKILL; started again after `forMs`, or as after a crash. `false`: nothing runs. */
   kill(forMs: number | undefined): boolean {
+    if (this.#child === undefined) return false
     this.#holdMs = forMs
-    this.#child?.signal('SIGKILL')
-    return this.#child !== undefined
+    this.#child.signal('SIGKILL')
+    return true
   }
 
   killNow(): void {

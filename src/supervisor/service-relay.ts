@@ -66,6 +66,8 @@ class Relay {
 export class ServiceRelays {
   readonly #ports: PortAllocator
   readonly #relays = new Map<string, Relay>()
+  /** One update after the other. */
+  #busy: Promise<void> = Promise.resolve()
 
   constructor(ports: PortAllocator) {
     this.#ports = ports
@@ -76,7 +78,13 @@ export class ServiceRelays {
   }
 
   /** One relay per service port, each with its endpoints as they are now. */
-  async update(services: readonly ServiceView[]): Promise<void> {
+  update(services: readonly ServiceView[]): Promise<void> {
+    const next = this.#busy.then(() => this.#update(services))
+    this.#busy = next.catch(() => undefined)
+    return next
+  }
+
+  async #update(services: readonly ServiceView[]): Promise<void> {
     const wanted = new Map<string, Endpoint[]>()
     for (const service of services)
       for (const { port } of service.ports)

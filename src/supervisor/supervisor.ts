@@ -15,6 +15,7 @@ import { ControlProcess } from './control-process.ts'
 import { GuardianClient } from './guardian-client.ts'
 import { rotateLog } from './log-file.ts'
 import { MeshView } from './mesh-view.ts'
+import type { DeploymentPlan } from './plan.ts'
 import type { PodContext } from './pod-context.ts'
 import { PodReporter } from './pod-reporter.ts'
 import { PodRunner } from './pod.ts'
@@ -82,6 +83,7 @@ export class Supervisor {
   #rotation: NodeJS.Timeout | undefined
   #stopping: Promise<void> | undefined
   #reconcileSoon = false
+  #plans: readonly DeploymentPlan[] = []
 
   constructor(options: SupervisorOptions) {
     const { home, log, entry = entryCommand } = options
@@ -97,7 +99,7 @@ export class Supervisor {
     this.#ports = new PortAllocator(home.dir)
     this.#relays = new ServiceRelays(this.#ports)
     this.#reporter = new PodReporter(this.#client, log)
-    this.#view = new MeshView(this.#client, log, () => void this.#onView())
+    this.#view = new MeshView(this.#client, log, () => this.#onView())
     this.#control = new ControlProcess({
       home,
       entry: entry('control'),
@@ -145,8 +147,17 @@ export class Supervisor {
   async #onView(): Promise<void> {
     const outside = this.#view.plans.some((plan) => !plan.template.sidecar)
     await this.#relays.update(outside ? this.#view.services : [])
-    for (const pod of this.#pods) void pod.setServices(this.#view.services)
+    // only now: a pod without a sidecar is told the relays' ports when it starts
+    this.#plans = this.#view.plans
+    for (const pod of this.#pods) this.#attempt(pod.setServices(this.#view.services))
     this.#changed()
+  }
+
+  /** Work that nobody waits for: its failure is told, and hurts nothing else. */
+  #attempt(work: Promise<unknown>): void {
+    work.catch((error: unknown) =>
+      this.#log.error({ error: (error as Error).message }, 'the supervisor failed at something'),
+    )
   }
 
   /** Reconciles once for all that happens in one turn. */
@@ -172,14 +183,14 @@ export class Supervisor {
       stopping: pod.stopping,
       outdated: pod.outdated,
     }))
-    for (const action of reconcile(this.#view.plans, running)) {
+    for (const action of reconcile(this.#plans, running)) {
       if (action.do === 'start') {
         const pod = new PodRunner(action.plan, action.name, this.#context)
         this.#pods.add(pod)
-        void pod.start()
+        this.#attempt(pod.start())
       } else {
         const pod = this.#find(action.namespace, action.name)
-        if (pod !== undefined) void this.#stopPod(pod)
+        if (pod !== undefined) this.#attempt(this.#stopPod(pod))
       }
     }
   }
@@ -210,10 +221,11 @@ export class Supervisor {
   async ready(): Promise<void> {
     await this.#view.refresh()
     await this.#until(() => this.#settled(() => true))
+    await Promise.all([...this.#pods].map((pod) => pod.reported()))
   }
 
   #settled(concerns: (pod: { namespace: string; workload: string }) => boolean): boolean {
-    return this.#view.plans.filter(concerns).every((plan) => {
+    return this.#plans.filter(concerns).every((plan) => {
       const own = [...this.#pods].filter(
         (pod) => pod.namespace === plan.namespace && pod.plan.workload === plan.workload && !pod.stopping,
       )

@@ -33,7 +33,7 @@ export const ADS_SERVICE = {
 }
 
 /** Largest xDS message either side takes. */
-export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 /** Options that both ends of an xDS channel share: half-open connections die, messages are bounded. */
 export const CHANNEL_OPTIONS = {

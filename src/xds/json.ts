@@ -60,7 +60,7 @@ function durationToJson(seconds: number, nanos: number): string {
 
 /** A string, as JSON numbers cannot hold 64 bits; protobufjs has a number or a Long. */
 function int64ToJson(value: unknown): string {
-  return typeof value === 'object' && value !== null ? value.toString() : String(value ?? 0)
+  return (value as { toString(): string } | undefined)?.toString() ?? '0'
 }
 
 function valueToJson(value: Decoded): Json {

@@ -174,15 +174,15 @@ const INVALID: [what: string, text: string, ...errors: string[]][] = [
   [
     'a number for a label',
     dr('host: a\nsubsets: [{name: v1, labels: {version: 1}}]'),
-    'PM0102 6:46 spec.subsets[0].labels.version',
+    'PM0102 6:42 spec.subsets[0].labels.version',
   ],
   [
     'a string for a number',
     vs('hosts: [a]\nhttp:\n- route:\n  - {destination: {host: a}, weight: "1"}'),
-    'PM0102 8:42 spec.http[0].route[0].weight',
+    'PM0102 8:40 spec.http[0].route[0].weight',
   ],
   ['a mapping for a list', vs('hosts: a\nhttp: {}'), 'PM0102 5:10 spec.hosts', 'PM0102 6:9 spec.http'],
-  ['an empty entry of a list', vs('hosts: [a]\nhttp:\n-\n'), 'PM0102 7:3 spec.http[0]'],
+  ['an empty entry of a list', vs('hosts: [a]\nhttp:\n-\n'), 'PM0102 7:4 spec.http[0]'],
   ['an enum', policy('loadBalancer: {simple: ROUND_ROBBIN}'), 'PM0104 7:28 spec.trafficPolicy.loadBalancer.simple'],
   ['two of one', rule('match: [{uri: {exact: /a, prefix: /b}}]'), 'PM0106 8:31 spec.http[0].match[0].uri.prefix'],
   [
@@ -242,9 +242,9 @@ const INVALID: [what: string, text: string, ...errors: string[]][] = [
   [
     'a negative weight',
     vs('hosts: [a]\nhttp:\n- route:\n  - {destination: {host: a}, weight: -1}'),
-    'PM0105 8:42 spec.http[0].route[0].weight',
+    'PM0105 8:40 spec.http[0].route[0].weight',
   ],
-  ['route and redirect', rule('redirect: {uri: /x}'), 'PM0151 7:14 spec.http[0].route'],
+  ['route and redirect', rule('redirect: {uri: /x}'), 'PM0151 7:12 spec.http[0].route'],
   ['no action', vs('hosts: [a]\nhttp:\n- name: x'), 'PM0150 7:5 spec.http[0]'],
   ['a duration without unit', rule('timeout: "5"'), 'PM0131 8:14 spec.http[0].timeout'],
   ['a duration too fine', rule('timeout: 1.5us'), 'PM0131 8:14 spec.http[0].timeout'],
@@ -326,7 +326,7 @@ const INVALID: [what: string, text: string, ...errors: string[]][] = [
   // DestinationRule
   ['no host', dr('subsets: []'), 'PM0103 5:3 spec.host'],
   ['a subset twice', dr('host: a\nsubsets: [{name: v1}, {name: v1}]'), 'PM0161 6:32 spec.subsets[1].name'],
-  ['a label value', dr('host: a\nsubsets: [{name: v1, labels: {a: -b}}]'), 'PM0136 6:40 spec.subsets[0].labels.a'],
+  ['a label value', dr('host: a\nsubsets: [{name: v1, labels: {a: -b}}]'), 'PM0136 6:36 spec.subsets[0].labels.a'],
   [
     'a label key',
     dr('host: a\nsubsets: [{name: v1, labels: {__proto__: b}}]'),
@@ -361,7 +361,7 @@ const INVALID: [what: string, text: string, ...errors: string[]][] = [
   [
     'a publish annotation',
     svc('ports: [{port: 1}]').replace('{name: s}', '{name: s, annotations: {pocketmesh.dev/publish: "x"}}'),
-    'PM0128 3:60 metadata.annotations["pocketmesh.dev/publish"]',
+    'PM0128 3:59 metadata.annotations["pocketmesh.dev/publish"]',
   ],
   [
     'a value of env that is no string',
@@ -369,9 +369,14 @@ const INVALID: [what: string, text: string, ...errors: string[]][] = [
     'PM0102 11:32 spec.template.spec.containers[0].env[0].value',
   ],
   [
+    'a probe without an action',
+    deploy('readinessProbe: {periodSeconds: 1}'),
+    'PM0157 11:25 spec.template.spec.containers[0].readinessProbe',
+  ],
+  [
     'a selector that misses the template',
     deploy('').replace('labels: {app: d}', 'labels: {app: e}'),
-    'PM0169 5:34 spec.selector.matchLabels.app',
+    'PM0169 5:33 spec.selector.matchLabels.app',
   ],
 ]
 
@@ -391,11 +396,11 @@ t.test('all faults of a file are told at once, in order, and sound objects besid
     `${vs('hosts: [a]\nhttp:\n- route: [{destination: {}}]\n  timeout: x\n  matc: []')}---\n${svc('ports: [{port: 80}]')}---\nkind: [\n---\n${pa('mtls: {mode: strict}')}`,
   )
   t.same(errors(issues).map(brief), [
-    'PM0103 7:28 spec.http[0].route[0].destination.host',
+    'PM0103 7:27 spec.http[0].route[0].destination.host',
     'PM0131 8:14 spec.http[0].timeout',
     'PM0101 9:5 spec.http[0].matc',
-    'PM0002 17:1 ',
-    'PM0104 22:16 spec.mtls.mode',
+    'PM0002 18:1 ',
+    'PM0104 23:16 spec.mtls.mode',
   ])
   t.same(objects.map((o) => o.kind), ['Service']) // prettier-ignore
 })
@@ -433,7 +438,7 @@ const WARNINGS: [what: string, text: string, ...warnings: string[]][] = [
     rule('fault: {delay: {fixedDelay: 1s, percent: 10}}'),
     'PM0108 8:5 spec.http[0].fault',
   ],
-  ['an ignored value', policy('tls: {mode: SIMPLE}'), 'PM0108 7:16 spec.trafficPolicy.tls.mode'],
+  ['an ignored value', policy('tls: {mode: SIMPLE}'), 'PM0108 7:17 spec.trafficPolicy.tls.mode'],
   ['an old spelling', rule('match: [{source_labels: {a: b}}]'), 'PM0110 8:14 spec.http[0].match[0].source_labels'],
   ['an old field', rule('websocketUpgrade: true'), 'PM0110 8:5 spec.http[0].websocketUpgrade'],
   ['1.0 header fields', rule('appendHeaders: {a: b}'), 'PM0108 8:5 spec.http[0].appendHeaders'],
@@ -499,7 +504,7 @@ t.test('lists are read entry by entry, with their place in the path', async (t) 
     `- metadata: {name: ${name}}\n  spec: {ports: [{port: ${port}}]}\n`
   const typed = parse(`apiVersion: v1\nkind: ServiceList\nitems:\n${item('a', '1')}${item('b', 'x')}`)
   t.same(typed.objects.map((o) => `${o.apiVersion} ${o.kind} ${o.metadata.name}`), ['v1 Service a']) // prettier-ignore
-  t.same(typed.issues.map(brief), ['PM0102 7:24 items[1].spec.ports[0].port'])
+  t.same(typed.issues.map(brief), ['PM0102 7:25 items[1].spec.ports[0].port'])
   const json = parse(
     JSON.stringify({
       apiVersion: 'v1',
@@ -517,6 +522,17 @@ t.test('defaults that others rely on are filled in', async (t) => {
     ports: [{ port: 80, name: 'a', targetPort: 80 }, { port: 81, name: 'b', targetPort: 'web' }],
   }) // prettier-ignore
   t.match(spec(deploy('image: x')), { replicas: 1 })
+  t.match(
+    spec(
+      deploy('image: x').replace(
+        '    spec:\n      containers',
+        '    spec:\n      serviceAccount: acc\n      terminationGracePeriodSeconds: 3\n      containers',
+      ),
+    ),
+    {
+      template: { spec: { serviceAccountName: 'acc', terminationGracePeriodSeconds: 3 } },
+    },
+  )
   t.match(spec(VALID.at(-2)?.[1] ?? ''), { replicas: 1, selector: { matchLabels: { app: 'd' } } })
   t.same(spec(mp('peers: [{mtls: {}}]\npeerIsOptional: true')), {
     peers: [{ mtls: { mode: 'PERMISSIVE' } }],

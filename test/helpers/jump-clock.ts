@@ -32,7 +32,7 @@ export class JumpClock implements Clock {
   }
 
   /** Runs what falls due on the way, and lets `settle` finish what each timer began. */
-  async advance(ms: number, settle: () => Promise<void> | void): Promise<void> {
+  async advance(ms: number, settle: () => Promise<void> | undefined): Promise<void> {
     const endMs = this.#nowMs + ms
     for (;;) {
       let next: { atMs: number; run: () => void } | undefined
@@ -43,7 +43,8 @@ export class JumpClock implements Clock {
       this.#nowMs = next.atMs
       this.fired++
       next.run()
-      await settle()
+      const settling = settle()
+      if (settling !== undefined) await settling
     }
     this.#nowMs = endMs
   }

@@ -11,14 +11,21 @@ import { planDeployment, type ContainerPlan } from '../../src/supervisor/plan.ts
 
 const NO_IMAGES = { namespaceLabels: {}, images: (): ImageTable => new Map() }
 
-function deployment(template: { labels?: object; annotations?: object; container?: object; more?: object[] }): MeshObject {
+function deployment(template: {
+  labels?: object
+  annotations?: object
+  container?: object
+  more?: object[]
+}): MeshObject {
   const containers = [{ name: 'server', image: 'shop/web:1.2', ...template.container }, ...(template.more ?? [])]
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name: 'web', namespace: 'default', labels: {}, annotations: {} },
     source: { file: 'web.yaml', line: 1, dir: '/manifests' },
-    spec: { template: { metadata: { labels: template.labels, annotations: template.annotations }, spec: { containers } } },
+    spec: {
+      template: { metadata: { labels: template.labels, annotations: template.annotations }, spec: { containers } },
+    },
   }
 }
 

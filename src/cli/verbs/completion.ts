@@ -51,6 +51,7 @@ export function wordsOf(program: Command): VerbWords[] {
 }
 
 function flagsOf(option: Option): string[] {
+  if (option.hidden) return []
   return [option.short, option.long].filter((flag) => flag !== undefined && flag !== null)
 }
 

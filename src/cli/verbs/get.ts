@@ -1,7 +1,7 @@
 /** `get`: objects of the configuration, and pods and proxies beside them. */
 import type { Command } from 'commander'
 import type { StoredObject } from '../../client/contract.ts'
-import { headsOf, podRow, POD_HEADS, rowOf, type ColumnOptions, type Live } from '../columns.ts'
+import { headsOf, podHeads, podRow, rowOf, type ColumnOptions, type Live } from '../columns.ts'
 import { withContext, type Context } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
@@ -132,18 +132,20 @@ async function fetchLive({ control }: Context, kind: string): Promise<Live> {
 }
 
 async function getPods(context: Context, targets: readonly Target[], flags: GetFlags): Promise<void> {
-  const { items } = await context.control.pods()
   const names = targets.flatMap((target) => target.name ?? [])
-  const pods = items
-    .filter((pod) => flags.allNamespaces === true || pod.namespace === context.namespace)
-    .filter((pod) => names.length === 0 || names.includes(pod.name))
+  const all = flags.allNamespaces === true
+  const { items } = await context.control.pods(filterOf(all ? undefined : context.namespace, flags.selector))
+  const pods = items.filter((pod) => names.length === 0 || names.includes(pod.name))
   const missing = names.find((name) => !pods.some((pod) => pod.name === name))
   if (missing !== undefined) throw new CliError(`there is no pod "${missing}" in namespace "${context.namespace}"`)
   if (flags.output === 'json' || flags.output === 'yaml')
     return context.print(await renderData(flags.output, { schema: 'pocketmesh.dev/pods/v1', items: pods }))
   if (flags.output === 'name') return pods.forEach((pod) => context.print(`pod/${pod.name}`))
   if (pods.length === 0) return context.note(nothingFound(context, flags))
-  context.table(POD_HEADS, pods.map(podRow))
+  context.table(
+    podHeads(all),
+    pods.map((pod) => podRow(pod, all)),
+  )
 }
 
 async function printManifests(

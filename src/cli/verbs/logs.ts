@@ -19,13 +19,13 @@ const POLL_MS = 200
 /** How often new pods are looked for while following. */
 const RESCAN_MS = 1000
 /** The control plane's and the supervisor's own logs, by this name. */
-const PROCESSES = ['control', 'up']
+const PROCESSES = ['control', 'supervisor']
 
 export function registerLogs(program: Command): void {
   const command = program
     .command('logs')
     .description('print logs of all programs, a workload, a pod, or the control plane')
-    .argument('[name]', 'workload, pod, or "control"')
+    .argument('[name]', 'workload, pod, "control" or "supervisor"')
     .option('-f, --follow', 'go on as lines come')
     .option('--proxy', "the sidecars' logs instead")
     .option('--tail <n>', 'only the last n lines of each', parseCount)
@@ -75,7 +75,7 @@ async function findSources(
   }
 }
 
-/** After `down` only the files are left: `NAMESPACE/POD.log`, `NAMESPACE/POD.proxy.log`. */
+/** After `down` only the files are left: `POD.log`, `POD.proxy.log`; of other namespaces `NAMESPACE.POD.log`. */
 function filesIn(dir: string, name: string | undefined, proxy: boolean): LogSource[] {
   let files: string[]
   try {

@@ -33,56 +33,61 @@ const envName: StringCheck = (text) =>
     : { code: 'PM0138', message: `${JSON.stringify(text.slice(0, 80))} is not the name of a variable` }
 
 const probe = () =>
-  object(
-    {
-      httpGet: supported(
-        object(
-          {
-            path: supported(string(), 'Path.', { default: '/' }),
-            port: supported(intOrString(), 'Container port, by number or name.', { required: true }),
-            scheme: supported(enumOf({ HTTP: 'Plain HTTP.', HTTPS: 'HTTPS; any certificate will do.' }), 'Scheme.', {
-              default: 'HTTP',
-            }),
-            host: quiet(),
-            httpHeaders: supported(
-              list(
-                object({
-                  name: supported(string(), 'Name.', { required: true }),
-                  value: supported(string(), 'Value.'),
-                }),
+  withRule(
+    object(
+      {
+        httpGet: supported(
+          object(
+            {
+              path: supported(string(), 'Path.', { default: '/' }),
+              port: supported(intOrString(), 'Container port, by number or name.', { required: true }),
+              scheme: supported(enumOf({ HTTP: 'Plain HTTP.', HTTPS: 'HTTPS; any certificate will do.' }), 'Scheme.', {
+                default: 'HTTP',
+              }),
+              host: quiet(),
+              httpHeaders: supported(
+                list(
+                  object({
+                    name: supported(string(), 'Name.', { required: true }),
+                    value: supported(string(), 'Value.'),
+                  }),
+                ),
+                'Headers to send.',
               ),
-              'Headers to send.',
-            ),
-          },
-          { open: true },
+            },
+            { open: true },
+          ),
+          'A GET that answers 200 to 399.',
         ),
-        'A GET that answers 200 to 399.',
-      ),
-      tcpSocket: supported(
-        object(
-          { port: supported(intOrString(), 'Container port, by number or name.', { required: true }) },
-          { open: true },
+        tcpSocket: supported(
+          object(
+            { port: supported(intOrString(), 'Container port, by number or name.', { required: true }) },
+            { open: true },
+          ),
+          'A port that accepts.',
         ),
-        'A port that accepts.',
-      ),
-      exec: supported(
-        object({ command: supported(list(string()), 'Command and arguments.') }, { open: true }),
-        'A command that ends with 0.',
-      ),
-      grpc: supported(
-        object(
-          { port: supported(port(), 'Port.', { required: true }), service: supported(string(), 'Service.') },
-          { open: true },
+        exec: supported(
+          object(
+            { command: supported(list(string(), { min: 1 }), 'Command and arguments.', { required: true }) },
+            { open: true },
+          ),
+          'A command that ends with 0.',
         ),
-        'gRPC health check.',
-      ),
-      initialDelaySeconds: supported(int(0), 'Wait before the first one.', { default: '0' }),
-      periodSeconds: supported(int(1), 'Time between two.', { default: '10' }),
-      timeoutSeconds: supported(int(1), 'Time for an answer.', { default: '1' }),
-      successThreshold: supported(int(1), 'Successes in a row that count as well.', { default: '1' }),
-      failureThreshold: supported(int(1), 'Failures in a row that count as ill.', { default: '3' }),
+        grpc: ignored(anything(), 'gRPC health check.', 'it is not made: the pod counts as well once its ports accept'),
+        initialDelaySeconds: supported(int(0), 'Wait before the first one.', { default: '0' }),
+        periodSeconds: supported(int(1), 'Time between two.', { default: '10' }),
+        timeoutSeconds: supported(int(1), 'Time for an answer.', { default: '1' }),
+        successThreshold: supported(int(1), 'Successes in a row that count as well.', { default: '1' }),
+        failureThreshold: supported(int(1), 'Failures in a row that count as ill.', { default: '3' }),
+      },
+      { open: true, oneOf: [['httpGet', 'tcpSocket', 'exec', 'grpc']] },
+    ),
+    'all',
+    (p, report) => {
+      if (p.httpGet === undefined && p.tcpSocket === undefined && p.exec === undefined && p.grpc === undefined) {
+        report('PM0157', [], 'a probe needs httpGet, tcpSocket or exec')
+      }
     },
-    { open: true, oneOf: [['httpGet', 'tcpSocket', 'exec', 'grpc']] },
   )
 
 const container = () =>
@@ -90,9 +95,10 @@ const container = () =>
     {
       name: supported(string(containerName, 'name'), 'Name.', { required: true }),
       image: supported(string(), 'Key into the images table of pocketmesh.yaml.'),
-      command: supported(
+      command: ignored(
         list(string()),
-        'Command of the image; runs here only where the command comes from the images table.',
+        'Command of the image.',
+        'what runs here is the annotation pocketmesh.dev/command or the images table of pocketmesh.yaml',
       ),
       args: supported(list(string()), 'Arguments.'),
       env: supported(
@@ -101,10 +107,31 @@ const container = () =>
             {
               name: supported(string(envName, 'name'), 'Name.', { required: true }),
               value: supported(string(), 'Value.', { default: 'empty' }),
-              valueFrom: ignored(
-                anything(),
+              valueFrom: supported(
+                object(
+                  {
+                    fieldRef: supported(
+                      object(
+                        { fieldPath: supported(string(), 'metadata.name, status.podIP ...', { required: true }) },
+                        { open: true },
+                      ),
+                      'A field of the pod.',
+                    ),
+                    configMapKeyRef: ignored(
+                      anything(),
+                      'A ConfigMap.',
+                      'there are no ConfigMaps: the variable is not set',
+                    ),
+                    secretKeyRef: ignored(anything(), 'A Secret.', 'there are no Secrets: the variable is not set'),
+                    resourceFieldRef: ignored(
+                      anything(),
+                      'A limit of the container.',
+                      'there are no limits: the variable is not set',
+                    ),
+                  },
+                  { open: true },
+                ),
                 'Value from elsewhere.',
-                'there are no ConfigMaps, Secrets and pod fields: the variable is not set',
               ),
             },
             { open: true },
@@ -155,10 +182,9 @@ const podSpec = () =>
   withRule(
     object(
       {
-        serviceAccountName: supported(string(objectName, 'name'), 'Identity of the pods.', {
-          default: 'default',
-          aliases: ['serviceAccount'],
-        }),
+        serviceAccountName: supported(string(objectName, 'name'), 'Identity of the pods.', { default: 'default' }),
+        serviceAccount: supported(string(objectName, 'name'), 'Old name of serviceAccountName.'),
+        terminationGracePeriodSeconds: supported(int(0), 'Time between SIGTERM and SIGKILL.', { default: '30' }),
         containers: supported(list(container(), { min: 1 }), 'Programs of a pod.', { required: true }),
         initContainers: ignored(anything(), 'Programs that run before.', 'they are not run'),
         hostNetwork: quiet(),
@@ -226,13 +252,13 @@ const spec = object(
 )
 
 export type DeploymentSpec = Infer<typeof spec>
-export type Container = DeploymentSpec['template']['spec']['containers'][number]
-export type Probe = NonNullable<Container['readinessProbe']>
 
-/** Fills in replicas and, as extensions/v1beta1 did, the selector; the template must have the labels selected. */
+/** Fills in replicas, the account's current name and, as extensions/v1beta1 did, the selector; the template must have the labels selected. */
 function finish(object: MeshObject, report: Report): void {
   const deployment = object.spec as DeploymentSpec
   deployment.replicas ??= 1
+  const pod = deployment.template.spec
+  if (pod.serviceAccount !== undefined) pod.serviceAccountName ??= pod.serviceAccount
   const labels = deployment.template.metadata?.labels ?? {}
   const wanted = deployment.selector?.matchLabels
   if (wanted === undefined) {

@@ -6,7 +6,7 @@ import { enumOf, ignored, intOrString, list, map, object, quiet, string, support
 import { duplicates, port } from './common.ts'
 import type { KindDef } from './kind.ts'
 
-export const PUBLISH_ANNOTATION = 'pocketmesh.dev/publish'
+const PUBLISH_ANNOTATION = 'pocketmesh.dev/publish'
 
 const portName: StringCheck = (text) =>
   text === '' || /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text)
@@ -81,13 +81,17 @@ const spec = object(
         ClusterIP: 'Inside the mesh.',
         NodePort: `As ClusterIP; ${PUBLISH_ANNOTATION} opens it to this machine.`,
         LoadBalancer: `As ClusterIP; ${PUBLISH_ANNOTATION} opens it to this machine.`,
-        ExternalName: { ignored: 'another name for an outside host is not made: the Service has no endpoints' },
+        ExternalName: { ignored: 'another name for an outside host is not made' },
       }),
       'Who may reach it.',
       { default: 'ClusterIP' },
     ),
-    clusterIP: supported(string(), 'None: a headless Service. Other addresses are replaced by one of the mesh.'),
-    externalName: ignored(string(), 'Outside host, for type ExternalName.', 'the Service has no endpoints'),
+    clusterIP: supported(string(), 'Replaced by an address of the mesh, also where it is None.'),
+    externalName: ignored(
+      string(),
+      'Outside host, for type ExternalName.',
+      'another name for an outside host is not made',
+    ),
     clusterIPs: quiet(),
     externalIPs: quiet(),
     ipFamilies: quiet(),

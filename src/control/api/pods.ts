@@ -8,18 +8,26 @@ import type { Json, Write } from '../store/store.ts'
 import { asArray, asBoolean, asInteger, asName, asObject, asString, asStringMap, type JsonObject } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { PODS, podKey } from './keys.ts'
+import { matchesLabels, parseLabels } from './labels.ts'
 import { ProblemError } from './problem.ts'
 import type { ApiRequest, Route } from './router.ts'
 
 export const podRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v1/pods', handle: listPods },
+  { method: 'GET', path: '/v1/pods', query: ['namespace', 'labels'], handle: listPods },
   { method: 'PUT', path: '/v1/pods', handle: replacePods },
   { method: 'PUT', path: '/v1/pods/:namespace/:name', handle: putPod },
   { method: 'DELETE', path: '/v1/pods/:namespace/:name', query: ['uid'], handle: deletePod },
 ]
 
-function listPods(_request: ApiRequest, { store }: ApiContext): PodList {
-  return { items: store.list(PODS).map((entry) => entry.value as unknown as Pod) }
+function listPods({ query }: ApiRequest, { store }: ApiContext): PodList {
+  const namespace = query.get('namespace')
+  const labels = parseLabels(query.get('labels') ?? '')
+  const items = store
+    .list(PODS)
+    .map((entry) => entry.value as unknown as Pod)
+    .filter((pod) => namespace === undefined || pod.namespace === namespace)
+    .filter((pod) => matchesLabels(labels, pod.labels))
+  return { items }
 }
 
 async function replacePods(request: ApiRequest, context: ApiContext): Promise<WriteResponse> {

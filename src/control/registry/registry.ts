@@ -99,7 +99,10 @@ export class Registry {
     for (const listener of this.#listeners) listener(revision, committedAtMs)
   }
 
-  #withObject(objects: Map<string, readonly ConfigObject[]>, { type, key, value }: StoreEvent): Map<string, readonly ConfigObject[]> {
+  #withObject(
+    objects: Map<string, readonly ConfigObject[]>,
+    { type, key, value }: StoreEvent,
+  ): Map<string, readonly ConfigObject[]> {
     if (type === 'delete') removeObject(objects, key)
     else putObject(objects, key, value, this.#store.get(key)?.createRevision ?? 0)
     return objects
@@ -161,7 +164,12 @@ function splitKey(key: string): [kind: string, id: string] {
 
 const idOf = ({ metadata }: ConfigObject): string => `${metadata.namespace}/${metadata.name}`
 
-function putObject(objects: Map<string, readonly ConfigObject[]>, key: string, value: unknown, createRevision: number): void {
+function putObject(
+  objects: Map<string, readonly ConfigObject[]>,
+  key: string,
+  value: unknown,
+  createRevision: number,
+): void {
   const [kind, id] = splitKey(key)
   const object = Object.freeze({ ...(value as Omit<ConfigObject, 'createRevision'>), createRevision })
   const others = (objects.get(kind) ?? []).filter((o) => idOf(o) !== id)

@@ -31,7 +31,9 @@ export function toService(object: ConfigObject, addressNumber: number): Service 
   for (const port of spec.ports ?? []) {
     if (port.protocol !== undefined && port.protocol !== 'TCP') continue
     const protocol = portProtocol(port.name ?? '', port.appProtocol, port.port)
-    ports.push(Object.freeze({ name: port.name ?? '', port: port.port, targetPort: port.targetPort ?? port.port, protocol }))
+    ports.push(
+      Object.freeze({ name: port.name ?? '', port: port.port, targetPort: port.targetPort ?? port.port, protocol }),
+    )
   }
   const exportTo = annotations[EXPORT_TO]
   const publish = Number(annotations[PUBLISH])

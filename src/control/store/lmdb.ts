@@ -11,7 +11,15 @@ import { join } from 'node:path'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { acquireLock, type StoreLock } from './lock.ts'
 import { deepFreeze, StoreState, type Plan } from './state.ts'
-import { CompactedError, type CommitResult, type Entry, type Json, type Store, type StoreEvent, type Write } from './store.ts'
+import {
+  CompactedError,
+  type CommitResult,
+  type Entry,
+  type Json,
+  type Store,
+  type StoreEvent,
+  type Write,
+} from './store.ts'
 
 export interface LmdbStoreOptions {
   dir: string
@@ -76,7 +84,8 @@ export class LmdbStore implements Store {
 
   commit(writes: readonly Write[]): Promise<CommitResult> {
     for (const { key } of writes) {
-      if (key === '' || Buffer.byteLength(key) > MAX_KEY_BYTES) throw new RangeError(`a key has 1 to ${MAX_KEY_BYTES} bytes`)
+      if (key === '' || Buffer.byteLength(key) > MAX_KEY_BYTES)
+        throw new RangeError(`a key has 1 to ${MAX_KEY_BYTES} bytes`)
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ writes, resolve, reject })

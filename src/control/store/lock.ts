@@ -23,7 +23,9 @@ export class StoreLockedError extends Error {
   readonly pid: number
   readonly since: string
   constructor(file: string, holder: Holder) {
-    super(`another control plane holds ${file}: PID ${holder.pid}, started ${holder.since}; stop it first, or choose another --home`)
+    super(
+      `another control plane holds ${file}: PID ${holder.pid}, started ${holder.since}; stop it first, or choose another --home`,
+    )
     this.pid = holder.pid
     this.since = holder.since
   }
@@ -41,7 +43,11 @@ const MAX_ATTEMPTS = 20
 export function acquireLock(file: string): StoreLock {
   const aside = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   const since = new Date(Date.now() - process.uptime() * 1000).toISOString()
-  const own = JSON.stringify({ pid: process.pid, startTime: processStartTime(process.pid) ?? '', since } satisfies Holder)
+  const own = JSON.stringify({
+    pid: process.pid,
+    startTime: processStartTime(process.pid) ?? '',
+    since,
+  } satisfies Holder)
   writeFileSync(aside, own, { mode: 0o600, flag: 'wx' })
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -49,7 +55,8 @@ export function acquireLock(file: string): StoreLock {
       const text = readText(file)
       if (text === undefined) continue
       const holder = parseHolder(text)
-      if (holder !== undefined && processStartTime(holder.pid) === holder.startTime) throw new StoreLockedError(file, holder)
+      if (holder !== undefined && processStartTime(holder.pid) === holder.startTime)
+        throw new StoreLockedError(file, holder)
       removeIf(file, text)
     }
     throw new Error(`cannot take the lock ${file}: it changes hands too often`)

@@ -29,14 +29,15 @@ export class MemoryStore implements Store {
     return this.#state.list(prefix)
   }
 
-  commit(writes: readonly Write[]): Promise<CommitResult> {
+  async commit(writes: readonly Write[]): Promise<CommitResult> {
+    await Promise.resolve() // as on disk: a watcher that commits must not see its own events before these
     const plan = this.#state.plan(writes, this.revision + 1, new Map())
-    if (!plan.ok) return Promise.resolve(plan)
-    if (plan.events.length === 0) return Promise.resolve({ ok: true, revision: this.revision })
+    if (!plan.ok) return plan
+    if (plan.events.length === 0) return { ok: true, revision: this.revision }
     this.#history.push(plan.events)
     if (this.#history.length > this.#maxHistory) this.#history.shift()
     this.#state.apply(plan)
-    return Promise.resolve({ ok: true, revision: plan.revision })
+    return { ok: true, revision: plan.revision }
   }
 
   watch(fromRevision: number, onEvents: (events: readonly StoreEvent[]) => void): () => void {

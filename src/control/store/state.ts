@@ -7,7 +7,9 @@
  */
 import type { Entry, Json, StoreEvent, Write } from './store.ts'
 
-export type Plan = { ok: true; revision: number; events: StoreEvent[]; entries: Map<string, Entry | undefined> } | Conflict
+export type Plan =
+  | { ok: true; revision: number; events: StoreEvent[]; entries: Map<string, Entry | undefined> }
+  | Conflict
 interface Conflict {
   ok: false
   key: string
@@ -66,7 +68,10 @@ export class StoreState {
         events.push({ type: 'delete', key, value: old.value, revision })
       } else {
         const value = frozenCopy(write.value)
-        entries.set(key, Object.freeze({ key, value, createRevision: old?.createRevision ?? revision, modRevision: revision }))
+        entries.set(
+          key,
+          Object.freeze({ key, value, createRevision: old?.createRevision ?? revision, modRevision: revision }),
+        )
         events.push({ type: 'put', key, value, revision })
       }
     }

@@ -20,7 +20,11 @@ export class MtlsModes {
   readonly #ofWorkloads: { namespace: string; selector: Record<string, string>; spec: PeerAuthenticationSpec }[] = []
 
   /** Both lists oldest first. */
-  constructor(peerAuthentications: readonly ConfigObject[], meshPolicies: readonly ConfigObject[], rootNamespace: string) {
+  constructor(
+    peerAuthentications: readonly ConfigObject[],
+    meshPolicies: readonly ConfigObject[],
+    rootNamespace: string,
+  ) {
     for (const { metadata, spec: anySpec } of peerAuthentications) {
       const spec = anySpec as PeerAuthenticationSpec
       const { namespace } = metadata
@@ -35,7 +39,9 @@ export class MtlsModes {
   /** `port`: the workload's own, not the Service's. */
   modeOf(workload: AuthnWorkload, port: number): MtlsMode {
     const inherited = this.#ofNamespace.get(workload.namespace) ?? this.#meshMode
-    const own = this.#ofWorkloads.find((p) => p.namespace === workload.namespace && hasLabels(workload.labels, p.selector))
+    const own = this.#ofWorkloads.find(
+      (p) => p.namespace === workload.namespace && hasLabels(workload.labels, p.selector),
+    )
     if (own === undefined) return inherited
     return setMode(own.spec.portLevelMtls?.[port]?.mode) ?? setMode(own.spec.mtls?.mode) ?? inherited
   }

@@ -28,18 +28,22 @@ export function clientOf(snapshot: Snapshot, { pod }: Proxy): Client {
   return { namespace, labels: pod.labels, key: `${namespace} ${JSON.stringify(sorted)}` }
 }
 
-const rulesReadLabels = memo((virtualServices: readonly ConfigObject[], destinationRules: readonly ConfigObject[]): boolean => {
-  if (destinationRules.some((o) => (o.spec as DestinationRuleSpec).workloadSelector !== undefined)) return true
-  return virtualServices.some((o) => {
-    const { http = [], tcp = [] } = o.spec as VirtualServiceSpec
-    return [...http, ...tcp].some((rule) => rule.match?.some((m) => m.sourceLabels !== undefined))
-  })
-})
+const rulesReadLabels = memo(
+  (virtualServices: readonly ConfigObject[], destinationRules: readonly ConfigObject[]): boolean => {
+    if (destinationRules.some((o) => (o.spec as DestinationRuleSpec).workloadSelector !== undefined)) return true
+    return virtualServices.some((o) => {
+      const { http = [], tcp = [] } = o.spec as VirtualServiceSpec
+      return [...http, ...tcp].some((rule) => rule.match?.some((m) => m.sourceLabels !== undefined))
+    })
+  },
+)
 
 /** Is the rule for this client's sidecar, on this service port? Naming gateways makes the source fields void. */
 export function matchesSource(match: SourceMatch, client: Client, port: number): boolean {
   if (match.port !== undefined && match.port !== 0 && match.port !== port) return false
   if (match.gateways !== undefined && match.gateways.length > 0) return match.gateways.includes('mesh')
   if (!hasLabels(client.labels, match.sourceLabels ?? {})) return false
-  return match.sourceNamespace === undefined || match.sourceNamespace === '' || match.sourceNamespace === client.namespace
+  return (
+    match.sourceNamespace === undefined || match.sourceNamespace === '' || match.sourceNamespace === client.namespace
+  )
 }

@@ -89,7 +89,13 @@ function proxylessCluster(name: string): Cluster {
   }
 }
 
-function outboundCluster(service: Service, port: ServicePort, subset: string, policy: TrafficBlocks, serverIds: readonly string[]): Cluster {
+function outboundCluster(
+  service: Service,
+  port: ServicePort,
+  subset: string,
+  policy: TrafficBlocks,
+  serverIds: readonly string[],
+): Cluster {
   const { host, name: serviceName, namespace } = service
   const name = clusterName('outbound', port.port, subset, host)
   const { simple } = policy.loadBalancer ?? {}
@@ -142,13 +148,17 @@ function connectionOptions(pool: ConnectionPool | undefined): Cluster {
   const maxRequests = http?.maxRequestsPerConnection ?? 0
   const common = {
     ...(idleTimeout === undefined ? {} : { idleTimeout: duration(parseDurationMs(idleTimeout)) }),
-    ...(tcp?.maxConnectionDuration === undefined ? {} : { maxConnectionDuration: duration(parseDurationMs(tcp.maxConnectionDuration)) }),
+    ...(tcp?.maxConnectionDuration === undefined
+      ? {}
+      : { maxConnectionDuration: duration(parseDurationMs(tcp.maxConnectionDuration)) }),
     ...(maxRequests === 0 ? {} : { maxRequestsPerConnection: { value: maxRequests } }),
   }
   const options = pack(EXTENSION.upstreamHttpOptions, { commonHttpProtocolOptions: common })
   return {
     ...(Object.keys(common).length === 0 ? {} : { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: options } }),
-    ...(tcp?.tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepalive(tcp.tcpKeepalive) } }),
+    ...(tcp?.tcpKeepalive === undefined
+      ? {}
+      : { upstreamConnectionOptions: { tcpKeepalive: keepalive(tcp.tcpKeepalive) } }),
   }
 }
 

@@ -47,7 +47,8 @@ export class DestinationRules {
   #add(namespace: string, spec: DestinationRuleSpec): void {
     if (!isVisible(spec.exportTo, namespace, this.#client.namespace)) return
     const selector = spec.workloadSelector?.matchLabels
-    if (selector !== undefined && (namespace !== this.#client.namespace || !hasLabels(this.#client.labels, selector))) return
+    if (selector !== undefined && (namespace !== this.#client.namespace || !hasLabels(this.#client.labels, selector)))
+      return
     let level = this.#levels.get(namespace)
     if (level === undefined) this.#levels.set(namespace, (level = { selecting: new HostMap(), general: new HostMap() }))
     const rules = selector === undefined ? level.general : level.selecting
@@ -70,11 +71,7 @@ export function effectivePolicy(rule: DestinationRule | undefined, port: number,
   const base = portSettings(rule?.trafficPolicy, port) ?? rule?.trafficPolicy
   const own = subset?.trafficPolicy
   const ownPort = portSettings(own, port)
-  if (ownPort !== undefined) return ownPort
-  return {
-    ...blocksOf(base),
-    ...blocksOf(own),
-  }
+  return ownPort === undefined ? { ...blocksOf(base), ...blocksOf(own) } : blocksOf(ownPort)
 }
 
 function portSettings(policy: TrafficPolicy | undefined, port: number): TrafficBlocks | undefined {

@@ -12,7 +12,12 @@ export interface Weighted {
 }
 
 /** Without a port: the service's only one, or else the port that the request came to. */
-function destinationCluster(destination: Destination, namespace: string, port: number, services: ServicesByHost): string {
+function destinationCluster(
+  destination: Destination,
+  namespace: string,
+  port: number,
+  services: ServicesByHost,
+): string {
   const host = resolveHost(destination.host, namespace)
   const ports = services.get(host)?.ports
   const only = ports?.length === 1 ? ports[0]?.port : undefined

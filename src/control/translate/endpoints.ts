@@ -37,9 +37,14 @@ export function endpointResources(
       const all = backends.get(service)?.byPort.get(port) ?? []
       for (const subset of subsets) {
         const name = clusterName('outbound', port, subset.name, service.host)
-        const endpoints = all.filter((b) => hasLabels(b.pod.labels, subset.labels ?? {})).map((b) => endpointOf(b, modes))
+        const endpoints = all
+          .filter((b) => hasLabels(b.pod.labels, subset.labels ?? {}))
+          .map((b) => endpointOf(b, modes))
         const content = JSON.stringify(endpoints)
-        resources.set(name, made.get(service, name, content, () => toResource('EDS', name, loadAssignment(name, endpoints))))
+        resources.set(
+          name,
+          made.get(service, name, content, () => toResource('EDS', name, loadAssignment(name, endpoints))),
+        )
       }
     }
   }
@@ -49,12 +54,19 @@ export function endpointResources(
 function endpointOf({ pod, port }: Backend, modes: MtlsModes): Endpoint {
   const { labels } = pod
   const canonicalName = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app']
-  const canonicalRevision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version']
+  const canonicalRevision =
+    labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version']
   return {
     address: pod.address,
     port: port.advertisedPort ?? port.listenPort,
     mutualTls: pod.sidecar && modes.modeOf(pod, port.containerPort) !== 'DISABLE',
-    workload: [pod.workload, pod.namespace, canonicalName ?? pod.workload, canonicalRevision ?? 'latest', CLUSTER_ID].join(';'),
+    workload: [
+      pod.workload,
+      pod.namespace,
+      canonicalName ?? pod.workload,
+      canonicalRevision ?? 'latest',
+      CLUSTER_ID,
+    ].join(';'),
   }
 }
 

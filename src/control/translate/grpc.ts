@@ -14,7 +14,11 @@ export interface ProxylessResources {
   RDS: Resources
 }
 
-export function proxylessResources(services: readonly Service[], clientNamespace: string, routes: RouteBuilder): ProxylessResources {
+export function proxylessResources(
+  services: readonly Service[],
+  clientNamespace: string,
+  routes: RouteBuilder,
+): ProxylessResources {
   const LDS = new Map<string, Resource>()
   const RDS = new Map<string, Resource>()
   for (const service of services) {

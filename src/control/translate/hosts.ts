@@ -63,7 +63,11 @@ export class HostMap<T> {
 }
 
 /** May `clientNamespace` see what `ownNamespace` exports to `exportTo`? Absent or empty is everybody. */
-export function isVisible(exportTo: readonly string[] | undefined, ownNamespace: string, clientNamespace: string): boolean {
+export function isVisible(
+  exportTo: readonly string[] | undefined,
+  ownNamespace: string,
+  clientNamespace: string,
+): boolean {
   if (exportTo === undefined || exportTo.length === 0) return true
   return exportTo.some((to) => to === '*' || to === clientNamespace || (to === '.' && ownNamespace === clientNamespace))
 }

@@ -34,7 +34,12 @@ export function defaultRoute(cluster: string): Route {
 }
 
 /** Empty where no rule is left for this client and port: then the service's default route holds. */
-export function httpRoutes(virtualService: VirtualService, client: Client, port: number, services: ServicesByHost): Route[] {
+export function httpRoutes(
+  virtualService: VirtualService,
+  client: Client,
+  port: number,
+  services: ServicesByHost,
+): Route[] {
   const { name, namespace } = virtualService
   const config = `/apis/networking.istio.io/v1/namespaces/${namespace}/virtual-service/${name}`
   const metadata = { filterMetadata: { istio: struct({ config }) } }
@@ -45,7 +50,12 @@ export function httpRoutes(virtualService: VirtualService, client: Client, port:
     for (const match of rule.match === undefined || rule.match.length === 0 ? [{}] : rule.match) {
       if (!matchesSource(match, client, port)) continue
       const routeName = [rule.name, match.name].filter((part) => part !== undefined && part !== '').join('.')
-      const route: Route = { ...(routeName === '' ? {} : { name: routeName }), match: routeMatch(match), ...action, metadata }
+      const route: Route = {
+        ...(routeName === '' ? {} : { name: routeName }),
+        match: routeMatch(match),
+        ...action,
+        metadata,
+      }
       routes.push(route)
       if (isCatchAll(route.match ?? {})) return routes
     }
@@ -62,10 +72,16 @@ function ruleAction(rule: HttpRule, namespace: string, port: number, services: S
   const target =
     others.length === 0
       ? { cluster: first.cluster }
-      : { weightedClusters: { clusters: [first, ...others].map((c) => ({ name: c.cluster, weight: { value: c.weight } })) } }
+      : {
+          weightedClusters: {
+            clusters: [first, ...others].map((c) => ({ name: c.cluster, weight: { value: c.weight } })),
+          },
+        }
   const retries = retryPolicy(rule.retries, timeoutMs)
   const timeout = duration(timeoutMs)
-  return { route: { ...target, timeout, maxGrpcTimeout: timeout, ...(retries === undefined ? {} : { retryPolicy: retries }) } }
+  return {
+    route: { ...target, timeout, maxGrpcTimeout: timeout, ...(retries === undefined ? {} : { retryPolicy: retries }) },
+  }
 }
 
 function redirectAction(redirect: HttpRedirect, port: number): Action | undefined {
@@ -87,6 +103,7 @@ function redirectAction(redirect: HttpRedirect, port: number): Action | undefine
 }
 
 function directResponseAction({ status, body }: NonNullable<HttpRule['directResponse']>): Action {
-  if (body?.bytes !== undefined) return { directResponse: { status, body: { inlineBytes: Buffer.from(body.bytes, 'base64') } } }
+  if (body?.bytes !== undefined)
+    return { directResponse: { status, body: { inlineBytes: Buffer.from(body.bytes, 'base64') } } }
   return { directResponse: { status, ...(body?.string === undefined ? {} : { body: { inlineString: body.string } }) } }
 }

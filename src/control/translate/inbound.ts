@@ -11,8 +11,17 @@ import type { Pod, PodPort, Protocol } from '../../client/contract.ts'
 import { ALPN_MESH, clusterName } from '../../xds/names.ts'
 import type { MtlsModes } from './authn.ts'
 import { HTTP_INSPECTOR, inboundHttp, INSPECTION_TIMEOUT, PLAINTEXT_HTTP, tcpProxy, TLS_INSPECTOR } from './filters.ts'
+import { ContentCache } from './memo.ts'
 import { HANDLING, type Handling } from './protocols.ts'
-import { duration, socketAddress, struct, toResource, type Cluster, type FilterChain, type Listener } from './resource.ts'
+import {
+  duration,
+  socketAddress,
+  struct,
+  toResource,
+  type Cluster,
+  type FilterChain,
+  type Listener,
+} from './resource.ts'
 import { podPortOf, selectsPod, type Resource, type Service } from './snapshot.ts'
 import type { MtlsMode } from './spec.ts'
 import { meshDownstream } from './tls.ts'
@@ -29,16 +38,22 @@ export interface Inbound {
   cluster: Resource
 }
 
+const made = new ContentCache<Inbound>()
+
 /** What the pod receives on `port`; `services` are those that anybody sees. */
 export function inboundResources(pod: Pod, port: PodPort, services: readonly Service[], modes: MtlsModes): Inbound {
   const behind = services.filter((s) => selectsPod(s, pod) && s.ports.some((p) => podPortOf(p, pod) === port))
   const mode = modes.modeOf(pod, port.containerPort)
-  const cluster = inboundCluster(pod, port, behind)
-  const listener = inboundListener(pod, port, HANDLING[protocolOf(pod, port, behind)], mode, operationOf(port, behind))
-  return {
-    cluster: toResource('CDS', cluster.name ?? '', cluster),
-    listener: toResource('LDS', listener.name ?? '', listener),
-  }
+  const handling = HANDLING[protocolOf(pod, port, behind)]
+  const content = JSON.stringify([handling, mode, behind.map((s) => s.host)])
+  return made.get(pod, String(port.containerPort), content, () => {
+    const cluster = inboundCluster(pod, port, behind)
+    const listener = inboundListener(pod, port, handling, mode, operationOf(port, behind))
+    return {
+      cluster: toResource('CDS', cluster.name ?? '', cluster),
+      listener: toResource('LDS', listener.name ?? '', listener),
+    }
+  })
 }
 
 /** As its oldest Service says; where there is none, as the first bytes say. */

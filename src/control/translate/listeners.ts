@@ -5,8 +5,9 @@
  */
 import type { Pod } from '../../client/contract.ts'
 import { clusterName, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER, VIRTUAL_OUTBOUND } from '../../xds/names.ts'
-import { matchesSource, type Client } from './client.ts'
-import { weightedClusters, type ServicesByHost, type Weighted } from './destination.ts'
+import { matchesSource } from './client.ts'
+import type { OutboundContext } from './context.ts'
+import { weightedClusters, type Weighted } from './destination.ts'
 import {
   HTTP_INSPECTOR,
   INSPECTION_TIMEOUT,
@@ -16,27 +17,22 @@ import {
   PROXY_PROTOCOL,
   tcpProxy,
 } from './filters.ts'
-import type { HostMap } from './hosts.ts'
 import { ContentCache, getOrMake, memo } from './memo.ts'
 import { HANDLING } from './protocols.ts'
 import { socketAddress, toResource, type Filter, type Listener, type Resources } from './resource.ts'
 import type { Resource, Service, ServicePort } from './snapshot.ts'
-import type { VirtualService } from './virtual-service.ts'
 
 const OUTBOUND = 2
 const LOOPBACK = '127.0.0.1'
 const ANY = '0.0.0.0'
 
-export interface OutboundContext {
-  client: Client
-  services: readonly Service[]
-  byHost: ServicesByHost
-  virtualServices: HostMap<VirtualService>
-}
-
 type ListenerParts = Pick<
   Listener,
-  'filterChains' | 'defaultFilterChain' | 'listenerFilters' | 'listenerFiltersTimeout' | 'continueOnListenerFiltersTimeout'
+  | 'filterChains'
+  | 'defaultFilterChain'
+  | 'listenerFilters'
+  | 'listenerFiltersTimeout'
+  | 'continueOnListenerFiltersTimeout'
 >
 
 /** Unbound listeners, the same for all proxies of a client. */
@@ -150,10 +146,17 @@ function serviceParts({ service, port, routeName }: Target, targets: readonly We
  * Where TCP goes: as the first TCP rule that holds here says, or else to the Service. A rule with `destinationSubnets`
  * never holds: a Service's addresses are virtual.
  */
-function tcpTargets(service: Service, port: number, { client, byHost, virtualServices }: OutboundContext): readonly Weighted[] {
+function tcpTargets(
+  service: Service,
+  port: number,
+  { client, byHost, virtualServices }: OutboundContext,
+): readonly Weighted[] {
   const virtualService = virtualServices.lookup(service.host)
   const rule = virtualService?.tcp.find(({ match = [] }) => {
-    return match.length === 0 || match.some((m) => (m.destinationSubnets ?? []).length === 0 && matchesSource(m, client, port))
+    return (
+      match.length === 0 ||
+      match.some((m) => (m.destinationSubnets ?? []).length === 0 && matchesSource(m, client, port))
+    )
   })
   const targets = weightedClusters(rule?.route ?? [], virtualService?.namespace ?? '', port, byHost)
   return targets.length > 0 ? targets : [{ cluster: clusterName('outbound', port, '', service.host), weight: 0 }]

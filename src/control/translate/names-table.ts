@@ -6,7 +6,7 @@ import { serviceNames } from './routes.ts'
 import { toResource, type Resources } from './resource.ts'
 import type { Service } from './snapshot.ts'
 
-export const NAME_TABLE = 'nds'
+const NAME_TABLE = 'nds'
 
 export function nameTable(services: readonly Service[], clientNamespace: string): Resources {
   const sorted = [...services].sort((a, b) => (a.host < b.host ? -1 : 1))

@@ -15,7 +15,9 @@ const DEFAULT_RETRIES = 2
 const HOST_SELECTION_ATTEMPTS = 5
 
 const AVOID_PREVIOUS_HOSTS: RetryPolicy = {
-  retryHostPredicate: [{ name: 'envoy.retry_host_predicates.previous_hosts', typedConfig: pack(EXTENSION.previousHosts, {}) }],
+  retryHostPredicate: [
+    { name: 'envoy.retry_host_predicates.previous_hosts', typedConfig: pack(EXTENSION.previousHosts, {}) },
+  ],
   hostSelectionRetryMaxAttempts: HOST_SELECTION_ATTEMPTS,
 }
 
@@ -37,7 +39,9 @@ export function retryPolicy(retries: HttpRetry | undefined, routeTimeoutMs: numb
     numRetries: { value: attempts },
     ...(retries.retryIgnorePreviousHosts === false ? {} : AVOID_PREVIOUS_HOSTS),
     ...(timesTry ? { perTryTimeout: duration(perTryTimeoutMs) } : {}),
-    ...(retries.backoff === undefined ? {} : { retryBackOff: { baseInterval: duration(parseDurationMs(retries.backoff)) } }),
+    ...(retries.backoff === undefined
+      ? {}
+      : { retryBackOff: { baseInterval: duration(parseDurationMs(retries.backoff)) } }),
   }
 }
 

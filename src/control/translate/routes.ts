@@ -8,12 +8,14 @@
  */
 import { clusterName, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER } from '../../xds/names.ts'
 import type { Client } from './client.ts'
+import type { OutboundContext } from './context.ts'
 import type { ServicesByHost } from './destination.ts'
 
 import { hostsMatch, type HostMap } from './hosts.ts'
 import { defaultRoute, httpRoutes } from './http-route.ts'
+import { ContentCache } from './memo.ts'
 import { HANDLING } from './protocols.ts'
-import { duration, toResource, type Route, type VirtualHost } from './resource.ts'
+import { duration, toResource, type Route, type RouteConfiguration, type VirtualHost } from './resource.ts'
 import type { Resource, Service } from './snapshot.ts'
 import type { VirtualService } from './virtual-service.ts'
 
@@ -23,60 +25,87 @@ const HTTP_PORT = 80
 const ALLOW_ANY: VirtualHost = {
   name: 'allow_any',
   domains: ['*'],
-  routes: [{ name: 'allow_any', match: { prefix: '/' }, route: { cluster: PASSTHROUGH_CLUSTER, timeout: duration(0) } }],
+  routes: [
+    { name: 'allow_any', match: { prefix: '/' }, route: { cluster: PASSTHROUGH_CLUSTER, timeout: duration(0) } },
+  ],
   includeRequestAttemptCount: true,
 }
 
+/** Route configurations already made, by the list of Services that they were made of. */
+const made = new ContentCache<Resource>()
+
 export class RouteBuilder {
+  /** All Services of the snapshot: whose list it is that decides what can be used again. */
+  readonly #owner: readonly Service[]
+  /** Those that the client sees. */
   readonly #services: readonly Service[]
   readonly #byHost: ServicesByHost
   readonly #virtualServices: HostMap<VirtualService>
   readonly #client: Client
-  readonly #made = new Map<string, Resource>()
+  /** Hosts of VirtualServices that are no Service. */
+  readonly #foreignHosts: readonly string[]
 
-  constructor(services: readonly Service[], byHost: ServicesByHost, virtualServices: HostMap<VirtualService>, client: Client) {
+  constructor(owner: readonly Service[], { client, services, byHost, virtualServices }: OutboundContext) {
+    this.#owner = owner
     this.#services = services
     this.#byHost = byHost
     this.#virtualServices = virtualServices
     this.#client = client
+    this.#foreignHosts = [...virtualServices]
+      .map(([host]) => host)
+      .filter((host) => !services.some((s) => hostsMatch(s.host, host)))
   }
 
   /** Captured connections to `port`. */
   forPort(port: number): Resource {
-    return this.#remember(String(port), () => {
+    const services = this.#services.filter((service) => hasHttpPort(service, port))
+    const hosts = [...services.map((s) => s.host), ...this.#foreignHosts]
+    return this.#remember(String(port), hosts, () => {
       const virtualHosts = new VirtualHosts()
-      for (const service of this.#services) if (hasHttpPort(service, port)) virtualHosts.add(this.#serviceHost(service, port, true))
-      for (const host of this.#foreignHosts()) virtualHosts.add(this.#foreignHost(host, port, true))
+      for (const service of services) virtualHosts.add(this.#serviceHost(service, port, true))
+      for (const host of this.#foreignHosts) virtualHosts.add(this.#foreignHost(host, port))
       return { virtualHosts: virtualHosts.list(), ignorePortInHostMatching: true }
     })
   }
 
   /** The HTTP proxy port: names carry their port, unless it is 80. */
   forProxyPort(): Resource {
-    return this.#remember(HTTP_PROXY_ROUTE, () => {
+    const hosts = [...this.#services.map((s) => s.host), ...this.#foreignHosts]
+    return this.#remember(HTTP_PROXY_ROUTE, hosts, () => {
       const virtualHosts = new VirtualHosts()
       for (const service of this.#services) {
         for (const { port } of service.ports) {
           if (hasHttpPort(service, port)) virtualHosts.add(this.#serviceHost(service, port, port === HTTP_PORT))
         }
       }
-      for (const host of this.#foreignHosts()) virtualHosts.add(this.#foreignHost(host, HTTP_PORT, true))
+      for (const host of this.#foreignHosts) virtualHosts.add(this.#foreignHost(host, HTTP_PORT))
       return { virtualHosts: virtualHosts.list() }
     })
   }
 
   /** One Service, whatever the request's authority is. */
-  forService(name: string, service: Service, port: number): Resource {
-    return this.#remember(name, () => {
-      const routes = this.#routes(service.host, port)
-      return { virtualHosts: [{ name: `${service.host}:${port}`, domains: ['*'], routes, includeRequestAttemptCount: true }] }
+  forService(name: string, { host }: Service, port: number): Resource {
+    return this.#remember(name, [host], () => {
+      const virtualHost = {
+        name: `${host}:${port}`,
+        domains: ['*'],
+        routes: this.#routes(host, port),
+        includeRequestAttemptCount: true,
+      }
+      return { virtualHosts: [virtualHost] }
     })
   }
 
-  #remember(name: string, make: () => { virtualHosts: VirtualHost[]; ignorePortInHostMatching?: boolean }): Resource {
-    let resource = this.#made.get(name)
-    if (resource === undefined) this.#made.set(name, (resource = toResource('RDS', name, { name, ...make() })))
-    return resource
+  /** It depends on the Services, on the client, and on which VirtualServices rule `hosts`. */
+  #remember(name: string, hosts: readonly string[], make: () => Omit<RouteConfiguration, 'name'>): Resource {
+    const rulers = hosts.map((host) => {
+      const virtualService = this.#virtualServices.lookup(host)
+      return virtualService === undefined || virtualService.http.length === 0 ? 0 : virtualService.id
+    })
+    const content = `${hosts.join(' ')} ${rulers.join(' ')}`
+    return made.get(this.#owner, `${this.#client.key} ${name}`, content, () =>
+      toResource('RDS', name, { name, ...make() }),
+    )
   }
 
   #serviceHost(service: Service, port: number, withoutPort: boolean): VirtualHost {
@@ -90,27 +119,22 @@ export class RouteBuilder {
     }
   }
 
-  /** A VirtualService's host that is no Service: its rules hold for that name on every port. */
-  #foreignHost(host: string, port: number, withoutPort: boolean): VirtualHost | undefined {
-    const virtualService = this.#virtualServices.get(host)
-    const routes = virtualService === undefined ? [] : httpRoutes(virtualService, this.#client, port, this.#byHost)
+  /** The rules of a host that is no Service hold for that name on every port. */
+  #foreignHost(host: string, port: number): VirtualHost | undefined {
+    const routes = this.#ownRoutes(host, port)
     if (routes.length === 0) return undefined
-    const domains = withoutPort && !host.startsWith('*') ? [host, `${host}:${port}`] : [host]
+    const domains = host.startsWith('*') ? [host] : [host, `${host}:${port}`]
     return { name: `${host}:${port}`, domains, routes, includeRequestAttemptCount: true }
   }
 
-  #foreignHosts(): string[] {
-    const hosts: string[] = []
-    for (const [host] of this.#virtualServices) {
-      if (!this.#services.some((service) => hostsMatch(service.host, host))) hosts.push(host)
-    }
-    return hosts
+  #routes(host: string, port: number): Route[] {
+    const routes = this.#ownRoutes(host, port)
+    return routes.length > 0 ? routes : [defaultRoute(clusterName('outbound', port, '', host))]
   }
 
-  #routes(host: string, port: number): Route[] {
+  #ownRoutes(host: string, port: number): Route[] {
     const virtualService = this.#virtualServices.lookup(host)
-    const routes = virtualService === undefined ? [] : httpRoutes(virtualService, this.#client, port, this.#byHost)
-    return routes.length > 0 ? routes : [defaultRoute(clusterName('outbound', port, '', host))]
+    return virtualService === undefined ? [] : httpRoutes(virtualService, this.#client, port, this.#byHost)
   }
 }
 

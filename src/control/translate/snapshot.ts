@@ -46,7 +46,9 @@ export function selectsPod(service: Service, pod: Pod): boolean {
 /** The pod's port behind a service port, by name or number of `targetPort`. */
 export function podPortOf(port: ServicePort, pod: Pod): PodPort | undefined {
   const { targetPort } = port
-  return pod.ports.find((p) => (typeof targetPort === 'number' ? p.containerPort === targetPort : p.name === targetPort))
+  return pod.ports.find((p) =>
+    typeof targetPort === 'number' ? p.containerPort === targetPort : p.name === targetPort,
+  )
 }
 
 /** May requests be sent to it now? */

@@ -14,7 +14,7 @@ const TLS = 'envoy.transport_sockets.tls'
 const OWN_CERTIFICATE = [{ name: SECRET_OWN }]
 const MESH_ROOTS = { name: SECRET_ROOTS }
 
-export const RAW_BUFFER: TransportSocket = {
+const RAW_BUFFER: TransportSocket = {
   name: 'envoy.transport_sockets.raw_buffer',
   typedConfig: pack(EXTENSION.rawBuffer, {}),
 }

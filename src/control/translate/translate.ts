@@ -13,13 +13,14 @@ import { MtlsModes } from './authn.ts'
 import { backendsOf, type Backends } from './backends.ts'
 import { clientOf, objectsOf, type Client } from './client.ts'
 import { BLACK_HOLE, clusterResources, PASSTHROUGH } from './clusters.ts'
+import type { OutboundContext } from './context.ts'
 import type { ServicesByHost } from './destination.ts'
 import { DestinationRules } from './destination-rule.ts'
 import { endpointResources } from './endpoints.ts'
 import { proxylessResources } from './grpc.ts'
 import { isVisible } from './hosts.ts'
 import { inboundResources } from './inbound.ts'
-import { podListeners, sharedListeners, upstreamRoute, type OutboundContext } from './listeners.ts'
+import { podListeners, sharedListeners, upstreamRoute } from './listeners.ts'
 import { getOrMake, memo } from './memo.ts'
 import { nameTable } from './names-table.ts'
 import { HANDLING } from './protocols.ts'
@@ -83,7 +84,7 @@ function outboundView(services: Services, virtualServices: Objects, client: Clie
     const visible = visibleServices(services, client.namespace)
     const byHost: ServicesByHost = new Map(visible.map((s) => [s.host, s]))
     const context = { client, services: visible, byHost, virtualServices: virtualServicesFor(virtualServices, client) }
-    const routes = new RouteBuilder(visible, byHost, context.virtualServices, client)
+    const routes = new RouteBuilder(services, context)
     return {
       context,
       routes,

@@ -8,6 +8,8 @@ import type { ConfigObject } from './snapshot.ts'
 import type { HttpRule, TcpRule, VirtualServiceSpec } from './spec.ts'
 
 export interface VirtualService {
+  /** Of this state of the object: what was made of one id holds for it. */
+  id: number
   name: string
   namespace: string
   http: readonly HttpRule[]
@@ -16,12 +18,22 @@ export interface VirtualService {
 
 export function virtualServicesFor(objects: readonly ConfigObject[], client: Client): HostMap<VirtualService> {
   const byHost = new HostMap<VirtualService>()
-  for (const { metadata, spec } of objects) {
+  for (const object of objects) {
+    const { metadata, spec } = object
     const { hosts = [], gateways, exportTo, http = [], tcp = [] } = spec as VirtualServiceSpec
     const inMesh = gateways === undefined || gateways.length === 0 || gateways.includes('mesh')
     if (!inMesh || !isVisible(exportTo, metadata.namespace, client.namespace)) continue
-    const virtualService = { name: metadata.name, namespace: metadata.namespace, http, tcp }
+    const virtualService = { id: idOf(object), name: metadata.name, namespace: metadata.namespace, http, tcp }
     for (const host of hosts) byHost.add(resolveHost(host, metadata.namespace), virtualService)
   }
   return byHost
+}
+
+const ids = new WeakMap<ConfigObject, number>()
+let lastId = 0
+
+function idOf(object: ConfigObject): number {
+  let id = ids.get(object)
+  if (id === undefined) ids.set(object, (id = ++lastId))
+  return id
 }

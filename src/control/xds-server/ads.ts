@@ -232,11 +232,7 @@ export class AdsServer {
   }
 
   /** The part of a stream's life that both variants share. */
-  #serve(
-    call: AdsCall,
-    send: Sender,
-    onMessage: (session: Session, type: XdsType, message: AdsMessage) => void,
-  ): void {
+  #serve(call: AdsCall, send: Sender, onMessage: (session: Session, type: XdsType, message: AdsMessage) => void): void {
     const peer = this.#peerOf(call)
     if (!peer.ok) return refuse(call, grpcStatus.UNAUTHENTICATED, `the client's certificate: ${peer.reason}`)
     this.#calls.add(call)
@@ -284,6 +280,7 @@ export class AdsServer {
     }
     if (peer.notAfterEpochMs <= this.#clock.nowEpochMs()) {
       refuse(call, grpcStatus.UNAVAILABLE, EXPIRED)
+      this.#scheduleExpiry() // the clock has jumped: others may have run out too
       return undefined
     }
     const name = `${claim.pod}.${claim.namespace}`

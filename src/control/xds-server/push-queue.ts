@@ -7,8 +7,8 @@
  */
 import type { Clock } from '../../lib/clock.ts'
 
-export const QUIET_MS = 100
-export const MAX_HELD_MS = 10_000
+const QUIET_MS = 100
+const MAX_HELD_MS = 10_000
 
 export interface PushQueueOptions {
   clock: Clock

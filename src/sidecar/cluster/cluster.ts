@@ -5,6 +5,7 @@
 import { type Address, addressLabel, type Dialer, type TlsTarget } from '../pool/dial.ts'
 import { Http1Pool, type Limits } from '../pool/pool.ts'
 import { UNKNOWN_WORKLOAD } from '../workload.ts'
+import { ALPN_HTTP } from '../../xds/names.ts'
 import { Endpoint } from './endpoint.ts'
 import { LeastRequest } from './least-request.ts'
 import type { Picker } from './picker.ts'
@@ -134,7 +135,9 @@ export class Cluster {
     tls: TlsTarget | null,
   ): Endpoint {
     const { connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection } = this.spec
-    const settings = { address: spec.address, tls, connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection }
+    // the same cluster may carry opaque TCP (tcp-proxy.ts says so itself): a pool speaks HTTP
+    const httpTls = tls?.alpn.includes('istio') === true ? { ...tls, alpn: ALPN_HTTP } : tls
+    const settings = { address: spec.address, tls: httpTls, connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection }
     const pool = new Http1Pool(this.#context.dialer, settings, this.limits, this.#context.nowMs)
     return new Endpoint({ ...spec, tls, pool })
   }

@@ -38,6 +38,8 @@ const DETACHED = 6
 /** A request body that nobody wants is read to its end up to here, so that the connection can be kept. */
 const MAX_DISCARD_BYTES = 64 * 1024
 const LINGER_MS = 1000
+/** A client that takes nothing for so long after the last answer is given up. */
+const WRITE_STALL_MS = 60_000
 /** After its FIN a client may still read (`nc -N`), or be dead: a short answer still goes out. */
 const HALF_CLOSED_MS = 1000
 
@@ -63,13 +65,25 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   /** The response's body goes out in chunks. */
   #chunked = false
   #responseDone = false
+  /** Bytes that wait for the stream or for the response before them. */
   #held: Buffer | null = null
+  /** The upstream has enough for now. */
+  #blocked = false
   #paused = false
+  #headTimed = false
   /** `#process` is on the stack. */
   #reading = false
   #clientEnded = false
   #lastMs = 0
+  #lingerBytes = -1
   #tunnel: Tunnel | null = null
+  readonly #events: readonly (readonly [string, (arg: unknown) => void])[] = [
+    ['data', (chunk) => this.#onData(chunk as Buffer)],
+    ['end', () => this.#onClientEnd()],
+    ['error', () => this.#onGone()],
+    ['close', () => this.#onGone()],
+    ['drain', () => this.#stream.onDownstreamDrain()],
+  ]
 
   constructor(
     link: Downlink,
@@ -88,11 +102,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#stream = new Stream(this, settings, link.info)
     this.#lastMs = settings.proxy.nowMs()
     const { socket } = link
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
-    socket.on('end', () => this.#onClientEnd())
-    socket.on('error', () => this.#onGone())
-    socket.on('close', () => this.#onGone())
-    socket.on('drain', () => this.#stream.onDownstreamDrain())
+    for (const [event, handler] of this.#events) socket.on(event, handler)
     if (link.raw !== socket) link.raw.on('error', () => {})
     settings.proxy.wheel.schedule(this.#timer, settings.headersTimeoutMs)
   }
@@ -136,7 +146,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
       if (this.#state === HEAD) {
         const verdict = this.#reader.read(chunk, at, end)
         if (verdict === MORE) {
-          this.#armHeadTimer()
+          if (!this.#headTimed) this.#armHeadTimer()
           break
         }
         if (verdict !== DONE) {
@@ -221,6 +231,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     else if (form === undefined || this.#onConnect === null) this.#refuse(405)
     else {
       this.#detach()
+      this.#owner.onClosed(this)
       this.#onConnect(authority, this.#link, chunk.subarray(at), (status) => {
         this.#socket.end(protocolReply(status), 'latin1')
       })
@@ -238,25 +249,30 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   #hold(chunk: Buffer, at: number): void {
     this.#held = at === 0 ? chunk : chunk.subarray(at)
-    this.pauseRequest()
+    this.#updatePause()
   }
 
   pauseRequest(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.#socket.pause()
+    this.#blocked = true
+    this.#updatePause()
   }
 
   resumeRequest(): void {
+    this.#blocked = false
     if (this.#reading) return
     const held = this.#held
     this.#held = null
     if (held !== null) this.#process(held, 0)
     else if (this.#stream.isActive) this.#stream.onRequestReadEnd()
-    if (this.#held === null && this.#paused && this.#state < CLOSED) {
-      this.#paused = false
-      this.#socket.resume()
-    }
+    this.#updatePause()
+  }
+
+  #updatePause(): void {
+    const wanted = this.#held !== null || this.#blocked
+    if (wanted === this.#paused || this.#state >= CLOSED) return
+    this.#paused = wanted
+    if (wanted) this.#socket.pause()
+    else this.#socket.resume()
   }
 
   // ---- responses out
@@ -311,13 +327,15 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   abort(): void {
     this.#state = CLOSED
+    this.#settings.proxy.wheel.cancel(this.#timer)
     resetSide(this.#link)
     this.#owner.onClosed(this)
   }
 
   exchangeDone(): void {
     if (this.#state >= CLOSING) return
-    if (!this.#keepAlive || this.#draining || this.#clientEnded) {
+    this.#blocked = false
+    if (!this.#keepAlive || this.#draining || (this.#clientEnded && this.#held === null)) {
       this.#close()
       return
     }
@@ -360,6 +378,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   #next(): void {
     this.#state = HEAD
+    this.#headTimed = false
     this.#reader.reset()
     this.#lastMs = this.#settings.proxy.nowMs()
     if (!this.#timer.armed) this.#settings.proxy.wheel.schedule(this.#timer, this.#settings.idleTimeoutMs)
@@ -382,10 +401,19 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#writer.flush()
     this.#state = CLOSING
     this.#held = null
+    this.#blocked = false
     this.#socket.end()
-    if (this.#paused) this.#socket.resume()
+    this.#updatePause()
     this.#settings.proxy.wheel.schedule(this.#timer, LINGER_MS)
-    if (this.#clientEnded) this.#settings.proxy.wheel.schedule(this.#timer, LINGER_MS)
+  }
+
+  /** A slow reader may take its time for what was written, as long as it takes something. */
+  #onLinger(): void {
+    const { bytesWritten } = this.#link.raw
+    if (this.#socket.writableLength > 0 && bytesWritten !== this.#lingerBytes) {
+      this.#lingerBytes = bytesWritten
+      this.#settings.proxy.wheel.schedule(this.#timer, WRITE_STALL_MS)
+    } else this.#socket.destroy()
   }
 
   #detach(): void {
@@ -393,17 +421,19 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#settings.proxy.wheel.cancel(this.#timer)
     this.#socket.pause()
     this.#held = null
-    for (const event of ['data', 'end', 'error', 'close', 'drain']) this.#socket.removeAllListeners(event)
+    for (const [event, handler] of this.#events) this.#socket.off(event, handler)
+    this.#socket.on('error', () => {}) // between two owners it must not end the process
   }
 
+  /** Once per head: a deadline that each byte pushes back is none. */
   #armHeadTimer(): void {
-    const { wheel } = this.#settings.proxy
-    wheel.schedule(this.#timer, this.#settings.headersTimeoutMs)
+    this.#headTimed = true
+    this.#settings.proxy.wheel.schedule(this.#timer, this.#settings.headersTimeoutMs)
   }
 
   #onTimer(): void {
     const { proxy, idleTimeoutMs } = this.#settings
-    if (this.#state === CLOSING) this.destroy()
+    if (this.#state === CLOSING) this.#onLinger()
     else if (this.#clientEnded) {
       this.#stream.onDownstreamGone()
       this.destroy()
@@ -423,18 +453,16 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
         else this.#refuse(408)
         break
       case BODY:
-        if (this.#held !== null) break // what came before the FIN may be the rest of the body
         this.#stream.onDownstreamGone()
         this.destroy()
         break
       case WAIT:
         this.#settings.proxy.wheel.schedule(this.#timer, HALF_CLOSED_MS)
         break
-      case CLOSING:
       case DISCARD:
-        this.destroy()
+        this.#close()
         break
-      default:
+      default: // CLOSING: both sides have ended, the socket closes when all is written
     }
   }
 

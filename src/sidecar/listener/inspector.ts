@@ -63,6 +63,7 @@ export function inspect(
   const deadline = new TimerEntry(() => finish(PLAIN))
   raw.on('data', onData).on('end', onGone).on('error', onGone).on('close', onGone)
   wheel.schedule(deadline, wanted.timeoutMs)
+  raw.resume()
 }
 
 /** `null`: more bytes are needed. */

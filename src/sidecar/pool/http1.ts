@@ -76,6 +76,13 @@ export class Http1Connection {
   #headDone = false
   #requestDone = false
   #interims = 0
+  readonly #events: readonly (readonly [string, (arg: unknown) => void])[] = [
+    ['data', (chunk) => this.#onData(chunk as Buffer)],
+    ['end', () => this.#onSocketEnd()],
+    ['error', (error) => this.#onSocketGone((error as Error).message)],
+    ['close', () => this.#onSocketGone('closed')],
+    ['drain', () => this.#handler?.onUpstreamDrain()],
+  ]
 
   constructor(link: Link, owner: ConnectionOwner) {
     this.link = link
@@ -84,13 +91,7 @@ export class Http1Connection {
     this.#socket = socket
     this.writer = new Writer(socket)
     this.localAddress = `${link.raw.localAddress ?? ''}:${link.raw.localPort ?? 0}`
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
-    socket.on('end', () => this.#onSocketEnd())
-    socket.on('error', (error: Error) => this.#onSocketGone(error.message))
-    socket.on('close', () => this.#onSocketGone('closed'))
-    socket.on('drain', () => {
-      if (this.#handler !== null) this.#handler.onUpstreamDrain()
-    })
+    for (const [event, handler] of this.#events) socket.on(event, handler)
     if (link.raw !== socket) link.raw.on('error', () => {})
   }
 
@@ -206,7 +207,8 @@ export class Http1Connection {
     this.#state = DETACHED
     this.#handler = null
     this.#socket.pause()
-    for (const event of ['data', 'end', 'error', 'close', 'drain']) this.#socket.removeAllListeners(event)
+    for (const [event, handler] of this.#events) this.#socket.off(event, handler)
+    this.#socket.on('error', () => {}) // between two owners it must not end the process
     this.#owner.onClosed(this)
     handler.onUpgrade(head, chunk, at)
   }

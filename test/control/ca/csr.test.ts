@@ -1,12 +1,14 @@
 /** Requests that a CA must refuse, each for one reason, and mutated ones: whatever is signed was really asked for. */
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import { OID_EXTENSION_REQUEST } from '../../../src/identity/algorithms.ts'
 import {
+  bits,
   boolean,
   embedded,
   extension,
+  integer,
   oid,
   sequence,
   set,
@@ -14,7 +16,7 @@ import {
   toDer,
   utf8,
 } from '../../../src/identity/asn1.ts'
-import { parsePem, toPem } from '../../../src/identity/pem.ts'
+import { toPem } from '../../../src/identity/pem.ts'
 import { createRequest } from '../../../src/identity/request.ts'
 import { verifyCsr } from '../../../src/control/ca/csr.ts'
 import {
@@ -74,6 +76,14 @@ function compressed(): Buffer {
   const point = spkiOf(newKey()).subarray(-64)
   const x = Buffer.concat([Buffer.of(2 + ((point[63] ?? 0) & 1)), point.subarray(0, 32)])
   return Buffer.concat([Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex'), x])
+}
+
+/** No real modulus: the size is refused before anything is computed with it. */
+function largeRsa(): Buffer {
+  const modulus = Buffer.concat([Buffer.of(0), randomBytes(520)])
+  modulus[1] = 0xff
+  const key = toDer(sequence(integer(modulus), integer(Buffer.of(1, 0, 1))))
+  return toDer(sequence(sequence(oid('1.2.840.113549.1.1.1'), embedded(Buffer.of(5, 0))), bits(key)))
 }
 
 function deep(depth: number): Buffer {
@@ -146,7 +156,7 @@ const REFUSED: [string, string, string][] = [
   ['an algorithm of another key kind', pem({ signatureAlgorithm: rsaAlgorithm }), 'no_possession'],
   ['RSA of 1024 bits', pem({ key: rsa(1024), signatureAlgorithm: rsaAlgorithm }), 'bad_key'],
   ['RSA with exponent 3', pem({ key: rsa(2048, 3), signatureAlgorithm: rsaAlgorithm }), 'bad_key'],
-  ['RSA of 4160 bits', pem({ key: rsa(4160), signatureAlgorithm: rsaAlgorithm }), 'bad_key'],
+  ['RSA of 4160 bits', pem({ spki: largeRsa(), signatureAlgorithm: rsaAlgorithm }), 'bad_key'],
   ['P-521', pem({ key: newKey('P-521') }), 'bad_key'],
   ['secp256k1', pem({ key: newKey('secp256k1') }), 'bad_key'],
   ['explicit curve parameters', pem({ spki: explicitParameters() }), 'bad_key'],
@@ -213,7 +223,7 @@ t.test('good requests give their key, and nothing else is taken', async (t) => {
       spkiOf(key),
     ],
   ]
-  for (const bitsOfKey of [2048, 4096]) {
+  for (const bitsOfKey of [2048, 3072]) {
     const one = rsa(bitsOfKey)
     rows.push([`RSA ${bitsOfKey}`, pem({ key: one, signatureAlgorithm: rsaAlgorithm }), spkiOf(one)])
   }
@@ -224,7 +234,6 @@ t.test('good requests give their key, and nothing else is taken', async (t) => {
 })
 
 t.test('a thousand damaged requests crash nothing, and none is taken for another', async (t) => {
-  const spki = spkiOf(newKey())
   const change = fc.record({
     kind: fc.constantFrom('set', 'insert', 'remove', 'copy'),
     at: fc.nat(good.length - 1),
@@ -255,5 +264,5 @@ t.test('a thousand damaged requests crash nothing, and none is taken for another
     }),
     { numRuns: 200 },
   )
-  t.ok(createPublicKey({ key: spki, format: 'der', type: 'spki' }), 'still here')
+  t.pass('none was signed')
 })

@@ -49,7 +49,11 @@ t.test('virtual addresses are given once, kept in the store, and survive a resta
   t.same(addresses(registry), ['a 240.240.0.2 2001:2::2', 'c 240.240.0.3 2001:2::3'])
   const again = new Registry({ store, trustDomain: 'cluster.local', clock: systemClock })
   await store.commit(objectWrites(service('b')))
-  t.same(addresses(again), ['a 240.240.0.2 2001:2::2', 'c 240.240.0.3 2001:2::3', 'b 240.240.0.1 2001:2::1'], 'b has its own again')
+  t.same(
+    addresses(again),
+    ['a 240.240.0.2 2001:2::2', 'c 240.240.0.3 2001:2::3', 'b 240.240.0.1 2001:2::1'],
+    'b has its own again',
+  )
 })
 
 t.test('a Service that is new has its address in the very revision that brought it', async (t) => {
@@ -72,20 +76,27 @@ t.test('endpoints are the ready pods that a Service selects in its namespace', a
     toPod({ name: 'plain', labels: { app: 'a' }, ports: { web: 8080 }, sidecar: false }, 6),
     toPod({ name: 'relayed', labels: { app: 'a' }, ports: { web: 8080 }, advertisedPort: 4444 }, 7),
   ]
-  const { store, registry } = await startMesh({ text: service('a', ', annotations: {pocketmesh.dev/publish: "8000"}'), pods })
+  const { store, registry } = await startMesh({
+    text: service('a', ', annotations: {pocketmesh.dev/publish: "8000"}'),
+    pods,
+  })
   const [view] = registry.services().items
-  t.same(view?.endpoints.map((e) => `${e.pod} ${e.address}:${e.port} ${e.sidecar}`), [
-    'ready 127.0.0.1:21000 true',
-    'plain 127.0.0.1:20060 false',
-    'relayed 127.0.0.1:4444 true',
-  ])
+  t.same(
+    view?.endpoints.map((e) => `${e.pod} ${e.address}:${e.port} ${e.sidecar}`),
+    ['ready 127.0.0.1:21000 true', 'plain 127.0.0.1:20060 false', 'relayed 127.0.0.1:4444 true'],
+  )
   t.equal(view?.publish, 8000)
   await store.commit([podWrite({ ...(pods[0] as Pod), ready: false }), { key: 'pods/default/plain', value: undefined }])
-  t.same(registry.services().items[0]?.endpoints.map((e) => e.pod), ['relayed'])
+  t.same(
+    registry.services().items[0]?.endpoints.map((e) => e.pod),
+    ['relayed'],
+  )
 })
 
-t.test('a Service without a selector has no endpoints, one of type ExternalName is not of the mesh, UDP is left out', async (t) => {
-  const text = `
+t.test(
+  'a Service without a selector has no endpoints, one of type ExternalName is not of the mesh, UDP is left out',
+  async (t) => {
+    const text = `
 apiVersion: v1
 kind: Service
 metadata: {name: bare}
@@ -100,10 +111,17 @@ apiVersion: v1
 kind: Service
 metadata: {name: headless}
 spec: {clusterIP: None, selector: {app: a}, ports: [{port: 1234}]}`
-  const { registry } = await startMesh({ text, pods: [toPod({ name: 'a-0', labels: { app: 'a' }, ports: { x: 1234 } }, 0)] })
-  const items = registry.services().items
-  t.same(items.map((s) => `${s.name} ${s.ports.length} ${s.endpoints.length}`), ['bare 1 0', 'headless 1 1'])
-})
+    const { registry } = await startMesh({
+      text,
+      pods: [toPod({ name: 'a-0', labels: { app: 'a' }, ports: { x: 1234 } }, 0)],
+    })
+    const items = registry.services().items
+    t.same(
+      items.map((s) => `${s.name} ${s.ports.length} ${s.endpoints.length}`),
+      ['bare 1 0', 'headless 1 1'],
+    )
+  },
+)
 
 t.test('a commit makes anew only what it touches', async (t) => {
   const pods = [toPod({ name: 'a-0', labels: { app: 'a' }, ports: { web: 8080 } }, 0)]
@@ -144,7 +162,10 @@ t.test('listeners hear of each commit once, with the time of it, until they stop
   const registry = new Registry({ store, trustDomain: 'cluster.local', clock: { ...systemClock, nowMs: () => 42 } })
   const heard: [number, number][] = []
   const stop = registry.onChange((revision, atMs) => heard.push([revision, atMs]))
-  await store.commit([{ key: 'pods/a/b', value: {} }, { key: 'pods/a/c', value: {} }])
+  await store.commit([
+    { key: 'pods/a/b', value: {} },
+    { key: 'pods/a/c', value: {} },
+  ])
   stop()
   await store.commit([{ key: 'pods/a/b', value: undefined }])
   t.same(heard, [[1, 42]])

@@ -17,13 +17,19 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 t.test('every acknowledged write survives kill -9, and the lock of the dead is taken over', async (t) => {
   const dir = join(folder, 'killed')
   for (let round = 0; round < 3; round++) {
-    const child = spawn(process.execPath, ['--import=tsx', writer, dir, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['--import=tsx', writer, dir, String(round)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const ended = once(child, 'exit')
     const acked: string[] = []
     for await (const line of createInterface({ input: child.stdout })) {
       acked.push(line)
       if (acked.length === 1) {
-        t.throws(() => new LmdbStore({ dir }), { code: 'STORE_LOCKED', pid: child.pid, message: new RegExp(`PID ${child.pid}, started 20`) })
+        t.throws(() => new LmdbStore({ dir }), {
+          code: 'STORE_LOCKED',
+          pid: child.pid,
+          message: new RegExp(`PID ${child.pid}, started 20`),
+        })
       }
       if (acked.length === 100 + 7 * round) child.kill('SIGKILL')
     }
@@ -49,7 +55,13 @@ t.test('a lock is refused to a second holder, free after release, and taken from
   t.throws(() => acquireLock(file), { code: 'STORE_LOCKED' })
   lock.release()
   acquireLock(file).release()
-  for (const stale of ['', 'not json', '{"pid":1}', JSON.stringify({ pid: process.pid, startTime: '1', since: 'x' }), JSON.stringify({ pid: 2 ** 22 + 1, startTime: '1', since: 'x' })]) {
+  for (const stale of [
+    '',
+    'not json',
+    '{"pid":1}',
+    JSON.stringify({ pid: process.pid, startTime: '1', since: 'x' }),
+    JSON.stringify({ pid: 2 ** 22 + 1, startTime: '1', since: 'x' }),
+  ]) {
     writeFileSync(file, stale)
     const taken = acquireLock(file)
     t.equal((JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid, process.pid, `over ${stale}`)

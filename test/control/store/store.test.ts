@@ -34,7 +34,13 @@ for (const [name, openStore] of implementations) {
     })
 
     withStore('gives each commit one revision, and keeps the one that made a key', async (t, store) => {
-      t.same(await store.commit([{ key: 'a', value: 1 }, { key: 'b', value: { x: [true, null, 'ü'] } }]), { ok: true, revision: 1 })
+      t.same(
+        await store.commit([
+          { key: 'a', value: 1 },
+          { key: 'b', value: { x: [true, null, 'ü'] } },
+        ]),
+        { ok: true, revision: 1 },
+      )
       t.same(await store.commit([{ key: 'a', value: 2 }]), { ok: true, revision: 2 })
       t.same(store.get('a'), { key: 'a', value: 2, createRevision: 1, modRevision: 2 })
       t.same(store.get('b'), { key: 'b', value: { x: [true, null, 'ü'] }, createRevision: 1, modRevision: 1 })
@@ -44,28 +50,51 @@ for (const [name, openStore] of implementations) {
     })
 
     withStore('lists by prefix in key order', async (t, store) => {
-      await store.commit(['pods/b', 'objects/1', 'pods/a', 'pods', 'pods/a/c', 'podt'].map((key) => ({ key, value: key })))
-      t.same(store.list('pods/').map((e) => e.key), ['pods/a', 'pods/a/c', 'pods/b'])
-      await store.commit([{ key: 'pods/a', value: undefined }, { key: 'pods/0', value: 1 }])
-      t.same(store.list('pods/').map((e) => e.key), ['pods/0', 'pods/a/c', 'pods/b'])
+      await store.commit(
+        ['pods/b', 'objects/1', 'pods/a', 'pods', 'pods/a/c', 'podt'].map((key) => ({ key, value: key })),
+      )
+      t.same(
+        store.list('pods/').map((e) => e.key),
+        ['pods/a', 'pods/a/c', 'pods/b'],
+      )
+      await store.commit([
+        { key: 'pods/a', value: undefined },
+        { key: 'pods/0', value: 1 },
+      ])
+      t.same(
+        store.list('pods/').map((e) => e.key),
+        ['pods/0', 'pods/a/c', 'pods/b'],
+      )
       t.same(store.list('zzz'), [])
     })
 
     withStore('writes all of a commit or nothing', async (t, store) => {
       await store.commit([{ key: 'a', value: 1 }])
-      const stale = await store.commit([{ key: 'b', value: 1 }, { key: 'a', value: 2, ifRevision: 7 }])
+      const stale = await store.commit([
+        { key: 'b', value: 1 },
+        { key: 'a', value: 2, ifRevision: 7 },
+      ])
       t.same(stale, { ok: false, key: 'a', modRevision: 1 })
       t.equal(store.get('b'), undefined)
       t.equal(store.revision, 1)
-      t.same(await store.commit([{ key: 'a', value: 2, ifRevision: 0 }]), { ok: false, key: 'a', modRevision: 1 }, '0: only if absent')
+      t.same(
+        await store.commit([{ key: 'a', value: 2, ifRevision: 0 }]),
+        { ok: false, key: 'a', modRevision: 1 },
+        '0: only if absent',
+      )
       t.same(await store.commit([{ key: 'c', value: 2, ifRevision: 0 }]), { ok: true, revision: 2 })
       t.same(await store.commit([{ key: 'a', value: undefined, ifRevision: 1 }]), { ok: true, revision: 3 })
       t.same(await store.commit([{ key: 'gone', value: undefined }]), { ok: true, revision: 3 }, 'nothing to delete')
     })
 
     withStore('lets one of many concurrent compare-and-sets win', async (t, store) => {
-      const results = await Promise.all([1, 2, 3, 4].map((value) => store.commit([{ key: 'lock', value, ifRevision: 0 }])))
-      t.same(results.map((r) => r.ok), [true, false, false, false])
+      const results = await Promise.all(
+        [1, 2, 3, 4].map((value) => store.commit([{ key: 'lock', value, ifRevision: 0 }])),
+      )
+      t.same(
+        results.map((r) => r.ok),
+        [true, false, false, false],
+      )
       t.same(store.get('lock')?.value, 1)
       t.same(results[3], { ok: false, key: 'lock', modRevision: 1 })
     })
@@ -73,7 +102,12 @@ for (const [name, openStore] of implementations) {
     withStore('shows a commit only once it is acknowledged, watchers first', async (t, store) => {
       const order: string[] = []
       store.watch(0, (events) => order.push(`event ${events.length}`))
-      await store.commit([{ key: 'a', value: 1 }, { key: 'b', value: 1 }]).then(() => order.push('acknowledged'))
+      await store
+        .commit([
+          { key: 'a', value: 1 },
+          { key: 'b', value: 1 },
+        ])
+        .then(() => order.push('acknowledged'))
       t.same(order, ['event 2', 'acknowledged'])
     })
 
@@ -82,12 +116,18 @@ for (const [name, openStore] of implementations) {
       await store.commit([{ key: 'a', value: 2 }])
       const seen: (readonly StoreEvent[])[] = []
       const stop = store.watch(1, (events) => seen.push(events))
-      await store.commit([{ key: 'a', value: undefined }, { key: 'b', value: 3 }])
+      await store.commit([
+        { key: 'a', value: undefined },
+        { key: 'b', value: 3 },
+      ])
       stop()
       await store.commit([{ key: 'a', value: 4 }])
       t.same(seen, [
         [{ type: 'put', key: 'a', value: 2, revision: 2 }],
-        [{ type: 'delete', key: 'a', value: 2, revision: 3 }, { type: 'put', key: 'b', value: 3, revision: 3 }],
+        [
+          { type: 'delete', key: 'a', value: 2, revision: 3 },
+          { type: 'put', key: 'b', value: 3, revision: 3 },
+        ],
       ])
     })
 

@@ -10,14 +10,22 @@ import type { ConfigObject } from '../../../src/control/translate/snapshot.ts'
 import type { HttpRetry } from '../../../src/control/translate/spec.ts'
 
 const folder = join(process.env['POCKETMESH_SHARED'] ?? '', 'corpus/istio-translate')
-const skip = process.env['POCKETMESH_SHARED'] !== undefined && existsSync(folder) ? false : 'POCKETMESH_SHARED is not set: no corpus to try'
+const skip =
+  process.env['POCKETMESH_SHARED'] !== undefined && existsSync(folder)
+    ? false
+    : 'POCKETMESH_SHARED is not set: no corpus to try'
 
 function rows<T>(file: string): (T & { id: string })[] {
-  return readFileSync(join(folder, file), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as T & { id: string })
+  return readFileSync(join(folder, file), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as T & { id: string })
 }
 
 t.test('hosts match as in Istio', { skip }, (t) => {
-  for (const { id, op, a, b, expected } of rows<{ op: string; a: string; b: string; expected: boolean }>('host-matching.jsonl')) {
+  for (const { id, op, a, b, expected } of rows<{ op: string; a: string; b: string; expected: boolean }>(
+    'host-matching.jsonl',
+  )) {
     t.equal(op === 'matches' ? hostsMatch(a, b) : hostIsSubsetOf(a, b), expected, id)
   }
   t.end()
@@ -33,11 +41,22 @@ t.test('the mode of a workload is that of Istio', { skip }, (t) => {
   for (const { id, objects, workload, expected } of rows<PeerRow>('peer-authentication.jsonl')) {
     const made = objects.map(({ metadata, spec }, i): ConfigObject => {
       const age = metadata.creationTimestamp === undefined ? 0 : Date.parse(metadata.creationTimestamp)
-      return { apiVersion: '', kind: 'PeerAuthentication', metadata: { ...metadata, labels: {}, annotations: {} }, spec, createRevision: age + i / 100 }
+      return {
+        apiVersion: '',
+        kind: 'PeerAuthentication',
+        metadata: { ...metadata, labels: {}, annotations: {} },
+        spec,
+        createRevision: age + i / 100,
+      }
     })
-    const modes = new MtlsModes(made.sort((x, y) => x.createRevision - y.createRevision), [], 'istio-system')
+    const modes = new MtlsModes(
+      made.sort((x, y) => x.createRevision - y.createRevision),
+      [],
+      'istio-system',
+    )
     t.equal(modes.modeOf(workload, 8080), expected.mode, id)
-    for (const [port, mode] of Object.entries(expected.perPort ?? {})) t.equal(modes.modeOf(workload, Number(port)), mode, `${id}: ${port}`)
+    for (const [port, mode] of Object.entries(expected.perPort ?? {}))
+      t.equal(modes.modeOf(workload, Number(port)), mode, `${id}: ${port}`)
   }
   t.end()
 })
@@ -53,23 +72,45 @@ t.test('retries are those of Istio', { skip }, (t) => {
     retryHostPredicate?: string[]
     retryBackOff?: { baseInterval: string }
   }
-  for (const { id, input, expected_envoy: expected } of rows<{ input: HttpRetry | null; expected_envoy: Expected }>('retries.jsonl')) {
+  for (const { id, input, expected_envoy: expected } of rows<{ input: HttpRetry | null; expected_envoy: Expected }>(
+    'retries.jsonl',
+  )) {
     const policy = retryPolicy(input ?? undefined, 0)
     if (expected.default === true) t.equal(policy, DEFAULT_RETRY_POLICY, id)
     if (expected.retryOn !== undefined) t.equal(policy?.retryOn, expected.retryOn, id)
     if (expected.numRetries !== undefined) t.equal(policy?.numRetries?.value, expected.numRetries, id)
-    if (expected.perTryTimeout !== undefined) t.equal(policy?.perTryTimeout ? `${policy.perTryTimeout.seconds}s` : null, expected.perTryTimeout, id)
-    if (expected.retriableStatusCodes !== undefined) t.same(policy?.retriableStatusCodes ?? [], expected.retriableStatusCodes, id)
-    if (expected.hostSelectionRetryMaxAttempts !== undefined) t.equal(policy?.hostSelectionRetryMaxAttempts, expected.hostSelectionRetryMaxAttempts, id)
-    if (expected.retryHostPredicate !== undefined) t.same(policy?.retryHostPredicate?.map((p) => p.name), expected.retryHostPredicate, id)
-    if (expected.retryBackOff !== undefined) t.equal(`${policy?.retryBackOff?.baseInterval?.seconds}s`, expected.retryBackOff.baseInterval, id)
+    if (expected.perTryTimeout !== undefined)
+      t.equal(policy?.perTryTimeout ? `${policy.perTryTimeout.seconds}s` : null, expected.perTryTimeout, id)
+    if (expected.retriableStatusCodes !== undefined)
+      t.same(policy?.retriableStatusCodes ?? [], expected.retriableStatusCodes, id)
+    if (expected.hostSelectionRetryMaxAttempts !== undefined)
+      t.equal(policy?.hostSelectionRetryMaxAttempts, expected.hostSelectionRetryMaxAttempts, id)
+    if (expected.retryHostPredicate !== undefined)
+      t.same(
+        policy?.retryHostPredicate?.map((p) => p.name),
+        expected.retryHostPredicate,
+        id,
+      )
+    if (expected.retryBackOff !== undefined)
+      t.equal(`${policy?.retryBackOff?.baseInterval?.seconds}s`, expected.retryBackOff.baseInterval, id)
   }
   t.end()
 })
 
 t.test('port names mean the protocols of Istio', { skip }, (t) => {
-  const ours: Record<string, string> = { HTTP: 'http', HTTP2: 'http2', TCP: 'tcp', 'grpc-web': 'http', '(sniff)': 'auto' }
-  for (const row of rows<{ port: number | null; portName: string | null; appProtocol: string | null; expected: string }>('port-protocol.jsonl')) {
+  const ours: Record<string, string> = {
+    HTTP: 'http',
+    HTTP2: 'http2',
+    TCP: 'tcp',
+    'grpc-web': 'http',
+    '(sniff)': 'auto',
+  }
+  for (const row of rows<{
+    port: number | null
+    portName: string | null
+    appProtocol: string | null
+    expected: string
+  }>('port-protocol.jsonl')) {
     const { id, port, portName, appProtocol, expected } = row
     t.equal(portProtocol(portName ?? '', appProtocol ?? undefined, port ?? 0), ours[expected] ?? expected, id)
   }

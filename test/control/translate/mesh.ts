@@ -42,7 +42,8 @@ interface Header {
 /** Splits a case's file into its own head and the objects. */
 export function parseCase(text: string): Case {
   const [head, ...objects] = text.split(/^--- *$/m)
-  const { pods = [], proxies = [], show = [] } = parseAllDocuments(head ?? '')[0]?.toJS() as Header
+  const header = parseAllDocuments(head ?? '')[0]?.toJS() as Header | undefined
+  const { pods = [], proxies = [], show = [] } = header ?? {}
   return { pods: pods.map(toPod), proxies, show, text: objects.join('\n---\n') }
 }
 

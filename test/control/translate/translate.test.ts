@@ -58,9 +58,27 @@ function changed(before: ProxyResources, after: ProxyResources): string[] {
 
 const rows: [title: string, change: (mesh: TestMesh) => Promise<unknown>, differs: string[]][] = [
   ['nothing that translation reads', (mesh) => mesh.store.commit([{ key: 'ca/x', value: 1 }]), []],
-  ['a Deployment', (mesh) => mesh.store.commit([{ key: 'objects/Deployment/default/x', value: { kind: 'Deployment', metadata: { namespace: 'default', name: 'x' }, spec: {} } }]), []],
-  ['a VirtualService', (mesh) => mesh.store.commit(objectWrites(split(10))), ['RDS 80', 'RDS http_proxy', 'RDS web.default.svc.cluster.local:80']],
-  ['a pod that is ready no more', (mesh) => mesh.store.commit([podWrite({ ...(pods[1] as Pod), ready: false })]), ['EDS outbound|80||web.default.svc.cluster.local']],
+  [
+    'a Deployment',
+    (mesh) =>
+      mesh.store.commit([
+        {
+          key: 'objects/Deployment/default/x',
+          value: { kind: 'Deployment', metadata: { namespace: 'default', name: 'x' }, spec: {} },
+        },
+      ]),
+    [],
+  ],
+  [
+    'a VirtualService',
+    (mesh) => mesh.store.commit(objectWrites(split(10))),
+    ['RDS 80', 'RDS http_proxy', 'RDS web.default.svc.cluster.local:80'],
+  ],
+  [
+    'a pod that is ready no more',
+    (mesh) => mesh.store.commit([podWrite({ ...(pods[1] as Pod), ready: false })]),
+    ['EDS outbound|80||web.default.svc.cluster.local'],
+  ],
   [
     'a pod of another identity',
     (mesh) => mesh.store.commit([podWrite({ ...(pods[1] as Pod), serviceAccount: 'other', ready: false })]),
@@ -70,18 +88,30 @@ const rows: [title: string, change: (mesh: TestMesh) => Promise<unknown>, differ
     'mTLS of a workload',
     (mesh) =>
       mesh.store.commit(
-        objectWrites('apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: db}\nspec: {selector: {matchLabels: {app: db}}, mtls: {mode: DISABLE}}'),
+        objectWrites(
+          'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: db}\nspec: {selector: {matchLabels: {app: db}}, mtls: {mode: DISABLE}}',
+        ),
       ),
     ['EDS outbound|5432||db.default.svc.cluster.local'],
   ],
   [
     'a subset',
-    (mesh) => mesh.store.commit(objectWrites('apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web}\nspec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}')),
+    (mesh) =>
+      mesh.store.commit(
+        objectWrites(
+          'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web}\nspec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}',
+        ),
+      ),
     ['CDS outbound|80|v1|web.default.svc.cluster.local', 'EDS outbound|80|v1|web.default.svc.cluster.local'],
   ],
   [
     'TCP routes',
-    (mesh) => mesh.store.commit(objectWrites('apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: db}\nspec: {hosts: [db], tcp: [{route: [{destination: {host: thing}}]}]}')),
+    (mesh) =>
+      mesh.store.commit(
+        objectWrites(
+          'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: db}\nspec: {hosts: [db], tcp: [{route: [{destination: {host: thing}}]}]}',
+        ),
+      ),
     ['LDS 127.0.0.1_24001', 'LDS 2001:2::2_5432', 'LDS 240.240.0.2_5432'],
   ],
 ]
@@ -104,7 +134,7 @@ t.test('a change alters the resources that it is about, and no other', async (t)
 
 t.test('proxies of a namespace share their resources; what came in another order comes out equal', async (t) => {
   const mesh = await startMesh({ text: `${text}\n---\n${split(30)}`, pods })
-  const other = await startMesh({ text: `${text}\n---\n${split(30)}`, pods: [...pods].reverse() })
+  const other = await startMesh({ text: `${text}\n---\n${split(30)}`, pods: pods.toReversed() })
   t.equal(resourcesOf(mesh, 'web-0').RDS.get('80'), resourcesOf(mesh, 'db-0').RDS.get('80'))
   t.same(changed(resourcesOf(mesh), resourcesOf(other)), [], 'pods in another order')
   await mesh.store.commit(objectWrites(split(40)))
@@ -116,8 +146,9 @@ t.test('every name that a resource refers to is there', async (t) => {
   const mesh = await startMesh({ text, pods })
   for (const { name } of pods) {
     const resources = resourcesOf(mesh, name)
-    const decode = (type: XdsType): string => JSON.stringify([...resources[type].values()].map((r) => RESOURCE_CODEC[type].decode(bytesOf(r))))
-    for (const eds of [...resources.EDS.keys()]) t.ok(resources.CDS.has(eds), `${name}: cluster ${eds}`)
+    const decode = (type: XdsType): string =>
+      JSON.stringify([...resources[type].values()].map((r) => RESOURCE_CODEC[type].decode(bytesOf(r))))
+    for (const eds of resources.EDS.keys()) t.ok(resources.CDS.has(eds), `${name}: cluster ${eds}`)
     const clusters = [...decode('CDS').matchAll(/"serviceName":"([^"]+)"/g)].map((m) => m[1] ?? '')
     t.same(new Set(clusters), new Set(resources.EDS.keys()), `${name}: endpoints of every EDS cluster`)
     for (const type of XDS_TYPES) {
@@ -130,7 +161,10 @@ t.test('a listener of a Service that is gone, or whose address another has, is n
   const mesh = await startMesh({ text, pods })
   await mesh.store.commit([{ key: 'objects/Service/default/db', value: undefined }])
   const { LDS, CDS, EDS } = resourcesOf(mesh)
-  t.same([...LDS.keys(), ...CDS.keys(), ...EDS.keys()].filter((name) => name.includes('5432')), [])
+  t.same(
+    [...LDS.keys(), ...CDS.keys(), ...EDS.keys()].filter((name) => name.includes('5432')),
+    [],
+  )
 })
 
 function bytesOf(resource: Resource): Uint8Array {

@@ -1,0 +1,187 @@
+/**
+ * One TCP connection through the proxy (Envoy: tcp_proxy): cluster, endpoint, dial, then bytes both ways.
+ * In: an accepted connection and its first bytes. Out: a tunnel to an upstream. Owns: both sockets and its exchange.
+ * The server may speak first: nothing is waited for. A failed dial is passed on as a reset, not as a clean end.
+ */
+import type { ClusterCell } from '../cluster/clusters.ts'
+import type { Endpoint } from '../cluster/endpoint.ts'
+import { Exchange } from '../exchange.ts'
+import { dial, type Dialer, type Link } from '../pool/dial.ts'
+import type { TcpSettings } from '../stream/context.ts'
+import { localReply, type Fault } from '../stream/local-reply.ts'
+import { allowed } from '../stream/original-destination.ts'
+import { resetSide, Tunnel, type TunnelEnd } from '../stream/tunnel.ts'
+import { ALPN_TCP } from '../../xds/names.ts'
+import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
+
+export class TcpProxy implements Connection {
+  readonly isIdle = false
+  readonly #link: Downlink
+  readonly #settings: TcpSettings
+  readonly #owner: ConnectionOwner
+  readonly #dialer: Dialer
+  readonly #x = new Exchange()
+  #endpoint: Endpoint | null = null
+  #cell: ClusterCell | null = null
+  #giveUp: (() => void) | null = null
+  #tunnel: Tunnel | null = null
+  #head: Buffer | null = null
+  #over = false
+  readonly #onGone = (): void => this.#onClientGone()
+
+  constructor(link: Downlink, settings: TcpSettings, owner: ConnectionOwner, dialer: Dialer) {
+    this.#link = link
+    this.#settings = settings
+    this.#owner = owner
+    this.#dialer = dialer
+  }
+
+  start(head: Buffer | null): void {
+    const x = this.#x
+    const { proxy, inbound } = this.#settings
+    const { info, socket } = this.#link
+    x.inbound = inbound
+    x.protocol = 'tcp'
+    x.startMs = proxy.nowMs()
+    x.startEpochMs = proxy.nowEpochMs()
+    x.downstreamLocalAddress = info.localAddress
+    x.downstreamRemoteAddress = info.remoteAddress
+    x.requestedServerName = info.sni
+    x.downstreamPrincipal = inbound ? info.peerId : ''
+    x.mutualTls = inbound && info.peerId !== ''
+    if (inbound) x.destination = proxy.self
+    else x.source = proxy.self
+    this.#head = head
+    socket.pause()
+    socket.on('error', this.#onGone).on('close', this.#onGone)
+    this.#connect()
+  }
+
+  /** Connections outlive their listener; who drains waits for them or destroys them. */
+  drain(): void {
+    // nothing can be asked of an opaque protocol
+  }
+
+  destroy(): void {
+    if (this.#tunnel === null) {
+      resetSide(this.#link)
+      return
+    }
+    this.#tunnel.destroy()
+  }
+
+  #connect(): void {
+    const x = this.#x
+    const { clusters, upTo, proxy } = this.#settings
+    this.#cell = drawCluster(clusters, upTo, proxy.random)
+    x.clusterName = this.#cell.name
+    const { cluster } = this.#cell
+    if (cluster === null) {
+      this.#refuse('no_cluster', '')
+      return
+    }
+    x.destinationService = cluster.spec.serviceHost
+    const { limits } = cluster
+    if (limits.numConnections >= limits.maxConnections) {
+      this.#refuse('overflow', '')
+      return
+    }
+    const endpoint = cluster.spec.kind === 'original_dst' ? this.#original() : cluster.pick([], 0)
+    if (endpoint === null) {
+      this.#refuse('no_endpoint', '')
+      return
+    }
+    this.#endpoint = endpoint
+    endpoint.numActive++
+    endpoint.numTotal++
+    limits.numConnections++
+    x.upstreamHost = endpoint.label
+    if (!x.inbound) x.destination = endpoint.workload
+    const tls = endpoint.tls === null ? null : { ...endpoint.tls, alpn: ALPN_TCP }
+    this.#giveUp = dial(this.#dialer, endpoint.address, tls, cluster.spec.connectTimeoutMs, (fault, detail, link) => {
+      this.#giveUp = null
+      if (link !== null) this.#relay(link)
+      else this.#refuse(fault ?? 'connect_failure', detail)
+    })
+  }
+
+  #original(): Endpoint | null {
+    const { originalDst } = this.#link.info
+    const address = originalDst === null ? 'refused' : allowed(originalDst)
+    return address === 'refused' ? null : this.#cell!.cluster!.originalDestination(address)
+  }
+
+  #relay(link: Link): void {
+    const x = this.#x
+    const { proxy, idleTimeoutMs } = this.#settings
+    x.upstreamLocalAddress = `${link.raw.localAddress ?? ''}:${link.raw.localPort ?? 0}`
+    if (!x.inbound) {
+      x.upstreamPrincipal = link.peerId
+      x.mutualTls = link.peerId !== ''
+    }
+    proxy.telemetry.onTcpOpen(x)
+    const { socket } = this.#link
+    socket.off('error', this.#onGone).off('close', this.#onGone)
+    this.#tunnel = new Tunnel(this.#link, link, {
+      wheel: proxy.wheel,
+      idleMs: idleTimeoutMs,
+      nowMs: proxy.nowMs,
+      onEnd: (why) => this.#onTunnelEnd(why),
+    })
+    this.#tunnel.start(this.#head, null)
+    if (this.#link.ended) link.socket.end()
+    this.#head = null
+  }
+
+  #onTunnelEnd(why: TunnelEnd): void {
+    const x = this.#x
+    x.bytesReceived = this.#tunnel!.bytesFromDownstream
+    x.bytesSent = this.#tunnel!.bytesFromUpstream
+    if (why === 'upstream_reset') x.responseFlags = 'UC'
+    else if (why === 'downstream_reset') x.responseFlags = 'DC'
+    else if (why === 'idle') x.connectionTerminationDetails = 'idle_timeout'
+    this.#finish()
+  }
+
+  #refuse(fault: Fault, detail: string): void {
+    const x = this.#x
+    const row = localReply(fault)
+    x.responseFlags = row.flag
+    x.responseCodeDetails = row.details
+    x.upstreamTransportFailure = detail
+    if (this.#endpoint !== null) this.#endpoint.numFailed++
+    this.#settings.proxy.telemetry.onTcpOpen(x)
+    this.#finish()
+    resetSide(this.#link)
+  }
+
+  #onClientGone(): void {
+    if (this.#over || this.#tunnel !== null) return
+    this.#giveUp?.()
+    this.#x.responseFlags = 'DC'
+    this.#settings.proxy.telemetry.onTcpOpen(this.#x)
+    this.#finish()
+    this.#link.raw.destroy()
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    const x = this.#x
+    if (this.#endpoint !== null) {
+      this.#endpoint.numActive--
+      const limits = this.#cell?.cluster?.limits
+      if (limits !== undefined) limits.numConnections--
+    }
+    x.durationMs = this.#settings.proxy.nowMs() - x.startMs
+    this.#settings.proxy.telemetry.onEnd(x)
+    this.#owner.onClosed(this)
+  }
+}
+
+function drawCluster(clusters: readonly ClusterCell[], upTo: readonly number[], random: () => number): ClusterCell {
+  const drawn = random() * upTo[upTo.length - 1]!
+  let i = 0
+  while (i < upTo.length - 1 && drawn >= upTo[i]!) i++
+  return clusters[i]!
+}

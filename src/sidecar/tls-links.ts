@@ -1,0 +1,39 @@
+/** The data path's ends of tls/: handshakes of accepted and of dialled sockets, by the credential of the moment. */
+import { createHash } from 'node:crypto'
+import type { ChainTls } from './listener/filter-chain.ts'
+import type { Acceptor } from './listener/listener.ts'
+import type { TlsDialer } from './pool/dial.ts'
+import type { CredentialSource } from './ports.ts'
+import { TlsAcceptor } from './tls/acceptor.ts'
+import { dialTls } from './tls/dial.ts'
+
+/** The pool's own deadline covers the handshake; this is only a bound. */
+const HANDSHAKE_BOUND_MS = 60_000
+
+export function createTlsDialer(credentials: CredentialSource): TlsDialer {
+  return {
+    generation: () => credentials.current()?.generation ?? 0,
+    handshake(raw, { sni, alpn, allowedIds }, done) {
+      const options = { credentials, sni, alpn, allowedIds, timeoutMs: HANDSHAKE_BOUND_MS }
+      dialTls({ socket: raw }, options, (error, socket, peer) => done(error, socket, peer?.spiffeId ?? ''))
+    },
+  }
+}
+
+export function createAcceptor(credentials: CredentialSource, tls: ChainTls): Acceptor {
+  const acceptor = new TlsAcceptor({
+    credentials,
+    alpn: tls.alpn,
+    requireClientCertificate: tls.requireClientCertificate,
+  })
+  return {
+    accept(raw, head, done) {
+      acceptor.accept(raw, head, (error, socket, peer) => {
+        const der = peer === null ? undefined : socket?.getPeerX509Certificate()?.raw
+        const certSha256 = der === undefined ? '' : createHash('sha256').update(der).digest('hex')
+        done(error, socket, peer, certSha256)
+      })
+    },
+    close: () => acceptor.close(),
+  }
+}
