@@ -113,9 +113,9 @@ function main(root: string): number {
   const { counts, wrong } = runCorpus(root)
   const columns: Outcome[] = ['accepted', 'refused', 'unsupported', 'exception', 'wrong']
   const width = Math.max(4, ...[...counts.keys()].map((k) => k.length))
-  console.log(`${''.padEnd(width)}  ${columns.map((c) => c.padStart(11)).join('')}`)
+  console.log(`${''.padEnd(width)}  ${columns.map((c) => c.padStart(13)).join('')}`)
   for (const [row, c] of counts)
-    console.log(`${row.padEnd(width)}  ${columns.map((name) => String(c[name]).padStart(11)).join('')}`)
+    console.log(`${row.padEnd(width)}  ${columns.map((name) => String(c[name]).padStart(13)).join('')}`)
   for (const { file, expected, issues } of wrong) {
     console.log(`\n${file}\n  expected ${expected}`)
     for (const issue of issues) console.log(`  ${formatIssue(issue).replaceAll('\n', '\n  ')}`)

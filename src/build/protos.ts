@@ -59,25 +59,26 @@ interface JsonField {
   rule?: string
   keyType?: string
 }
-interface JsonMessage {
+/** A namespace, a message or an enum of a JSON schema, as protobufjs writes it. */
+interface SchemaNode {
+  nested?: Record<string, SchemaNode>
+  fields?: Record<string, JsonField>
   oneofs?: Record<string, { oneof: string[] }>
-  fields: Record<string, JsonField>
-  nested?: Record<string, unknown>
+  values?: Record<string, number>
 }
-type JsonNamespace = { nested?: Record<string, JsonNamespace | JsonMessage | unknown> }
 
 /** The folder of `name` in the JSON schema, made where missing. */
-function namespaceOf(root: JsonNamespace, path: string[]): Record<string, unknown> {
-  let at: JsonNamespace = root
+function namespaceOf(root: SchemaNode, path: string[]): Record<string, SchemaNode> {
+  let at = root
   for (const part of path) {
     at.nested ??= {}
-    at = (at.nested[part] ??= {}) as JsonNamespace
+    at = at.nested[part] ??= {}
   }
   return (at.nested ??= {})
 }
 
-function prune(schema: protobuf.Root): JsonNamespace {
-  const out: JsonNamespace = {}
+function prune(schema: protobuf.Root): SchemaNode {
+  const out: SchemaNode = {}
   const enums = new Set<protobuf.Enum>()
   const messages = Object.keys(XDS_FIELDS).sort()
   for (const name of messages) {
@@ -88,7 +89,8 @@ function prune(schema: protobuf.Root): JsonNamespace {
         .filter((f) => f !== '')
         .map(camel),
     )
-    const json: JsonMessage = { fields: {} }
+    const fields: Record<string, JsonField> = {}
+    const oneofs: Record<string, { oneof: string[] }> = {}
     for (const field of type.fieldsArray) {
       const fieldName = camel(field.name)
       if (!wanted.delete(fieldName)) continue
@@ -103,17 +105,17 @@ function prune(schema: protobuf.Root): JsonNamespace {
       }
       if (field instanceof protobuf.MapField) one.keyType = field.keyType
       else if (field.repeated) one.rule = 'repeated'
-      json.fields[fieldName] = one
+      fields[fieldName] = one
     }
     if (wanted.size > 0) throw new Error(`${name} has no field ${[...wanted].join(', ')}`)
     for (const oneof of type.oneofsArray) {
-      const members = oneof.fieldsArray.map((f) => camel(f.name)).filter((f) => f in json.fields)
-      if (members.length > 0) (json.oneofs ??= {})[oneof.name] = { oneof: members }
+      const members = oneof.fieldsArray.map((f) => camel(f.name)).filter((f) => f in fields)
+      if (members.length > 0) oneofs[oneof.name] = { oneof: members }
     }
     const path = name.split('.')
     const leaf = path.pop() ?? ''
     const folder = namespaceOf(out, path)
-    folder[leaf] = { ...(folder[leaf] as object | undefined), ...json }
+    folder[leaf] = { ...folder[leaf], fields, oneofs }
   }
   for (const e of enums) {
     const path = e.fullName.slice(1).split('.')
@@ -126,7 +128,7 @@ function prune(schema: protobuf.Root): JsonNamespace {
 const SCALARS: Record<string, string> = { string: 'string', bool: 'boolean', bytes: 'Uint8Array' }
 
 /** The types of the static module: every field optional, as proto3 has it; messages may be null. */
-function declarations(schema: JsonNamespace): string {
+function declarations(schema: SchemaNode): string {
   const lines = [
     "import type { Writer } from 'protobufjs/minimal.js'",
     'export interface Codec<T> {',
@@ -138,7 +140,7 @@ function declarations(schema: JsonNamespace): string {
     if (SCALARS[field.type] !== undefined) return SCALARS[field.type] ?? ''
     return field.type.includes('.') ? field.type : 'number'
   }
-  const write = (name: string, node: JsonNamespace & Partial<JsonMessage> & { values?: Record<string, number> }) => {
+  const write = (name: string, node: SchemaNode) => {
     if (node.values !== undefined) {
       lines.push(`export type ${name} = ${Object.values(node.values).join(' | ')}`)
       const members = Object.entries(node.values).map(([k, v]) => `readonly ${k}: ${v}`)
@@ -146,21 +148,23 @@ function declarations(schema: JsonNamespace): string {
       return
     }
     if (node.fields !== undefined) {
+      // a member of a oneof that is not set reads as null
+      const oneofs = new Set(Object.values(node.oneofs ?? {}).flatMap((o) => o.oneof))
       lines.push(`export interface ${name} {`)
       for (const [key, field] of Object.entries(node.fields)) {
         const type = typeOf(field)
         if (field.keyType !== undefined) lines.push(`${key}?: Record<string, ${type}> | undefined`)
         else if (field.rule === 'repeated') lines.push(`${key}?: ${type}[] | undefined`)
-        else lines.push(`${key}?: ${type} | ${field.type.includes('.') ? 'null | ' : ''}undefined`)
+        else lines.push(`${key}?: ${type} | ${field.type.includes('.') || oneofs.has(key) ? 'null | ' : ''}undefined`)
       }
       lines.push('}', `export const ${name}: Codec<${name}>`)
     }
     if (node.nested === undefined) return
     lines.push(`export namespace ${name} {`)
-    for (const [key, child] of Object.entries(node.nested)) write(key, child as JsonNamespace)
+    for (const [key, child] of Object.entries(node.nested)) write(key, child)
     lines.push('}')
   }
-  for (const [key, child] of Object.entries(schema.nested ?? {})) write(key, child as JsonNamespace)
+  for (const [key, child] of Object.entries(schema.nested ?? {})) write(key, child)
   return `${lines.join('\n')}\n`
 }
 

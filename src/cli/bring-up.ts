@@ -49,7 +49,12 @@ export async function bringUp(
   const took = milliseconds(performance.now() - startedMs)
   const counts =
     waiting.length === 0 ? `all ${ready} ready in ${took}` : `${ready} of ${answer.pods.length} ready after ${took}`
-  context.print(delivery === undefined ? counts : `${counts}; ${deliveryLine(delivery)}`)
+  if (delivery === undefined) context.print(counts)
+  else {
+    // from the commit to the ACK would count the start of the processes
+    const { ms: _startIncluded, ...rest } = delivery
+    context.print(`${counts}; ${deliveryLine(rest)}`)
+  }
   for (const line of publishedLines(answer, context.paint)) context.print(line)
   context.print(context.paint('dim', ENV_LIMIT))
   return { answer, waiting }
@@ -74,7 +79,7 @@ async function waitReady(context: Context, deadlineMs: number, signal: AbortSign
 }
 
 /** How many pods the supervisor has yet to make. */
-export function missingPods(deployments: readonly StoredObject[], pods: readonly PodStatus[]): number {
+function missingPods(deployments: readonly StoredObject[], pods: readonly PodStatus[]): number {
   return deployments
     .map(({ metadata, spec }) => {
       const wanted = (spec as { replicas?: number }).replicas ?? 1

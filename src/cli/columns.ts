@@ -116,9 +116,9 @@ function publishedCell(view: ServiceView | undefined): string {
 }
 
 function readyCell(object: StoredObject, live: Live): Cell {
-  const wanted = spec(object)['replicas'] ?? 1
+  const { replicas: wanted = 1 } = object.spec as { replicas?: number }
   const ready = podsOf(object, live).filter((pod) => pod.ready && !pod.terminating).length
-  const shown = `${ready}/${String(wanted)}`
+  const shown = `${ready}/${wanted}`
   return ready === wanted ? shown : { text: shown, tint: 'yellow' }
 }
 

@@ -17,10 +17,10 @@ export interface Context {
   width: number | undefined
   control: ControlClient
   supervisor: SupervisorClient
-  print(text: string): void
+  print: (text: string) => void
   /** To standard error: whatever is not the answer itself. */
-  note(text: string): void
-  table(heads: readonly string[], rows: readonly (readonly Cell[])[]): void
+  note: (text: string) => void
+  table: (heads: readonly string[], rows: readonly (readonly Cell[])[]) => void
 }
 
 /** Flags of the program itself. */
@@ -30,9 +30,9 @@ export interface GlobalFlags {
   color?: boolean
 }
 
-export const DEFAULT_HOME = '.pocketmesh'
+const DEFAULT_HOME = '.pocketmesh'
 
-export function homeOf(flags: GlobalFlags): Home {
+function homeOf(flags: GlobalFlags): Home {
   return homeLayout(flags.home ?? process.env['POCKETMESH_HOME'] ?? DEFAULT_HOME)
 }
 

@@ -6,7 +6,7 @@ import { renderTable } from './table.ts'
 type Loose = Record<string, unknown>
 
 /** `Name:    value`, the values in one column. */
-export function facts(pairs: readonly (readonly [name: string, value: string])[]): string[] {
+function facts(pairs: readonly (readonly [name: string, value: string])[]): string[] {
   const width = Math.max(...pairs.map(([name]) => name.length)) + 1
   return pairs.map(([name, value]) => `${`${name}:`.padEnd(width)}  ${value}`)
 }

@@ -14,8 +14,6 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
-
 /** A shell's status for a program that a signal ended: 128 and the signal's number. */
 export function signalExitCode(signalNumber: number): number {
   return 128 + signalNumber

@@ -1,5 +1,5 @@
 /** Differences of two texts, line by line, as `diff -u` shows them. Pure; meant for texts of a few thousand lines. */
-export interface DiffLine {
+interface DiffLine {
   mark: ' ' | '-' | '+'
   text: string
 }
@@ -7,7 +7,7 @@ export interface DiffLine {
 const CONTEXT_LINES = 3
 
 /** Every line of both texts, in order: the longest common subsequence is kept. */
-export function diffLines(before: string, after: string): DiffLine[] {
+function diffLines(before: string, after: string): DiffLine[] {
   const a = toLines(before)
   const b = toLines(after)
   let start = 0

@@ -12,7 +12,11 @@ import { CliError } from './errors.ts'
 const LAST_LINES = 10
 
 /** Supervises until SIGINT, SIGTERM or `down`; `onStarted` runs once the control plane answers. */
-export async function runSupervising(home: Home, ttlSeconds: number | undefined, onStarted?: () => Promise<void>): Promise<void> {
+export async function runSupervising(
+  home: Home,
+  ttlSeconds: number | undefined,
+  onStarted?: () => Promise<void>,
+): Promise<void> {
   const { runSupervisor } = await import('../supervisor/supervisor.ts')
   await runSupervisor({
     home,
@@ -46,7 +50,13 @@ export function startDetached(home: Home, ttlSeconds: number | undefined): Detac
   mkdirSync(home.logsDir, { recursive: true, mode: 0o700 })
   const log = openSync(logFile(home), 'a', 0o600)
   const { command, args } = entryCommand('cli')
-  const flags = ['--home', home.dir, 'up', '--supervise', ...(ttlSeconds === undefined ? [] : ['--ttl', String(ttlSeconds)])]
+  const flags = [
+    '--home',
+    home.dir,
+    'up',
+    '--supervise',
+    ...(ttlSeconds === undefined ? [] : ['--ttl', String(ttlSeconds)]),
+  ]
   const child = spawn(command, [...args, ...flags], { detached: true, stdio: ['ignore', log, log] })
   closeSync(log)
   const failed = new Promise<never>((_done, fail) => {

@@ -98,7 +98,7 @@ export interface WriteResponse {
   revision: number
 }
 
-/** PUT /v1/pods: replaces the whole set, when a supervisor starts. */
+/** PUT /v1/pods: replaces the whole set, when a supervisor starts. GET /v1/pods?namespace=&labels= lists them. */
 export interface PodList {
   items: Pod[]
 }

@@ -119,7 +119,7 @@ async function openPool(socketPath: string): Promise<Pool> {
 export function withQuery(path: string, query: CallOptions['query']): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) search.set(name, String(value))
-  return search.size === 0 ? path : `${path}?${search}`
+  return search.size === 0 ? path : `${path}?${search.toString()}`
 }
 
 function problemOf(status: number, text: string): ApiError {

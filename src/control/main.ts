@@ -29,7 +29,7 @@ const SHUTDOWN_LIMIT_MS = 1800
 const DEFAULT_TTL_SECONDS = 24 * 3600
 const MAX_TTL_SECONDS = 90 * 24 * 3600
 
-export interface ControlOptions {
+interface ControlOptions {
   home: Home
   ttlMs: number
   trustDomain: string
@@ -37,7 +37,7 @@ export interface ControlOptions {
 }
 
 /** A wrong flag; the message is for the one who typed it. */
-export class UsageError extends Error {}
+class UsageError extends Error {}
 
 /** The process's life: resolves when it is running; from then on signals (or stdin's end) end it. */
 export async function main(argv: string[]): Promise<void> {
@@ -64,12 +64,12 @@ export async function main(argv: string[]): Promise<void> {
   })
 }
 
-export interface RunningControl {
+interface RunningControl {
   close(): Promise<void>
 }
 
 /** Opens the store and starts all servers of a home. */
-export async function startControl(options: ControlOptions, log: Log): Promise<RunningControl> {
+async function startControl(options: ControlOptions, log: Log): Promise<RunningControl> {
   const { home, trustDomain } = options
   const clock = systemClock
   const startedAt = new Date(clock.nowEpochMs()).toISOString()
@@ -138,7 +138,7 @@ async function closeAll(closers: (() => Promise<void> | void)[], log: Log): Prom
 }
 
 /** Throws UsageError. */
-export function parseFlags(argv: string[]): ControlOptions {
+function parseFlags(argv: string[]): ControlOptions {
   let values: { home?: string; ttl?: string; 'trust-domain'?: string; 'exit-with-stdin'?: boolean }
   try {
     const flags = {

@@ -6,7 +6,7 @@ export const OID_SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 export const OID_CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 export const OID_EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 
-export type SignatureKind = 'ec' | 'rsa' | 'ed25519'
+type SignatureKind = 'ec' | 'rsa' | 'ed25519'
 
 export interface SignatureAlgorithm {
   kind: SignatureKind

@@ -2,10 +2,9 @@
  * Building DER: values in, nodes out, one encoder at the end. Thin names over node-forge's ASN.1, whose strings are
  * bytes as latin1. Reading is der.ts's matter; keys and signatures are node:crypto's.
  */
-import type { asn1 as Forge } from 'node-forge'
-import asn1 from 'node-forge/lib/asn1.js'
+import asn1, { type Asn1 } from 'node-forge/lib/asn1.js'
 
-export type Asn1Node = Forge.Asn1
+export type Asn1Node = Asn1
 
 const { UNIVERSAL, CONTEXT_SPECIFIC } = asn1.Class
 const FIRST_GENERALIZED_TIME_EPOCH_MS = Date.UTC(2050, 0, 1)
@@ -78,8 +77,7 @@ export function toDer(node: Asn1Node): Buffer {
 /** Throws on anything but one value; bit strings stay bytes; depth bounded (deep input exhausted the stack once). */
 export function parseAsn1(der: Uint8Array, maxDepth = 32): Asn1Node {
   const options = { strict: true, parseAllBytes: true, decodeBitStrings: false, maxDepth }
-  // the published types know only the older, single flag
-  return asn1.fromDer(binary(der), options as unknown as boolean)
+  return asn1.fromDer(binary(der), options)
 }
 
 /** An extension as certificates and requests carry it. */

@@ -19,14 +19,14 @@ import {
   SEQUENCE,
 } from './der.ts'
 
-export interface KeyUsage {
+interface KeyUsage {
   critical: boolean
   digitalSignature: boolean
   keyCertSign: boolean
   cRLSign: boolean
 }
 
-export interface SubjectAltName {
+interface SubjectAltName {
   critical: boolean
   uris: string[]
   /** Names of other types (DNS, IP ...): allowed, never read. */

@@ -22,8 +22,8 @@ export const INTEGER = 0x02
 export const BIT_STRING = 0x03
 export const OCTET_STRING = 0x04
 export const OBJECT_IDENTIFIER = 0x06
-export const UTC_TIME = 0x17
-export const GENERALIZED_TIME = 0x18
+const UTC_TIME = 0x17
+const GENERALIZED_TIME = 0x18
 export const SEQUENCE = 0x30
 export const SET = 0x31
 
@@ -179,6 +179,7 @@ const UNIVERSAL_LIMIT = 0x40
  */
 export function checkDer(bytes: Uint8Array, maxDepth: number): void {
   const root = new DerCursor(bytes)
+  if (root.done) throw new DerError('cut short')
   const open = [root]
   for (let cursor = open.at(-1); cursor !== undefined; cursor = open.at(-1)) {
     if (cursor === root && cursor.started && !cursor.done) throw new DerError('bytes after the last element')

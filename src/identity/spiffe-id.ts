@@ -2,7 +2,7 @@
  * SPIFFE IDs: text in, parts or a reason out. Source: SPIFFE-ID.md, sections 2.1 to 2.4.
  * Kubernetes' form below it, as Istio writes it: `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/SERVICE-ACCOUNT`.
  */
-export interface SpiffeId {
+interface SpiffeId {
   /** The whole ID, as it stands in certificates and is compared, byte by byte. */
   text: string
   trustDomain: string

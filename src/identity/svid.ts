@@ -70,7 +70,7 @@ function verifyLeaf(leaf: CertificateFields, trustDomain: string | undefined): S
   }
 }
 
-export interface LoadedSvid extends Svid {
+interface LoadedSvid extends Svid {
   certificates: Buffer[]
 }
 

@@ -74,7 +74,7 @@ export class Sidecar {
       clock,
       log,
     })
-    this.#state = new ConfigState({ target: this.#dataPlane, clock, onNames: (table) => this.#onNames(table) })
+    this.#state = new ConfigState({ target: this.#dataPlane, onNames: (table) => this.#onNames(table) })
     const held = (type: Parameters<ConfigState['held']>[0]) => this.#state.held(type).values()
     this.#cache = new ConfigCache({ file: join(podDir, CACHE_FILE), nodeId, clock, log, held })
     const source: AdminSource = {

@@ -19,7 +19,7 @@ export interface DeploymentPlan {
   hash: string
 }
 
-export interface PodTemplate {
+interface PodTemplate {
   labels: Record<string, string>
   serviceAccount: string
   sidecar: boolean

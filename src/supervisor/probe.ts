@@ -84,7 +84,7 @@ async function httpProbe(get: NonNullable<Probe['httpGet']>, target: ProbeTarget
 }
 
 /** Whether somebody accepts on a loopback port. */
-export function tcpProbe(port: number | undefined, timeoutMs: number): Promise<boolean> {
+function tcpProbe(port: number | undefined, timeoutMs: number): Promise<boolean> {
   if (port === undefined) return Promise.resolve(false)
   return new Promise((done) => {
     const socket = connect({ host: '127.0.0.1', port })

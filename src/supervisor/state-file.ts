@@ -62,7 +62,7 @@ export class StateFile {
   }
 }
 
-export class AlreadyRunningError extends Error {
+class AlreadyRunningError extends Error {
   readonly code = 'ALREADY_RUNNING'
   constructor(pid: number, startedAt: string) {
     super(`this mesh is running already (supervisor PID ${pid}, since ${startedAt}): end it with "pocketmesh down"`)

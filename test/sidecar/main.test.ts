@@ -26,7 +26,12 @@ interface Answer {
   body: string
 }
 
-function call(target: { socketPath: string } | { port: number }, method: string, path: string, body?: unknown): Promise<Answer> {
+function call(
+  target: { socketPath: string } | { port: number },
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
     const r = request({ ...target, host: '127.0.0.1', method, path, headers, agent: false }, (response) => {
@@ -86,7 +91,11 @@ t.test('wrong starts say why', async (t) => {
     [['--bootstrap', join(dir, 'text.json')], 65],
     [['--bootstrap', join(dir, 'bad.json')], 65],
   ]
-  await Promise.all(rows.map(async ([args, code]) => t.same(await exitOf(run('src/sidecar/main.ts', args)), [code, null], args.join(' '))))
+  await Promise.all(
+    rows.map(async ([args, code]) =>
+      t.same(await exitOf(run('src/sidecar/main.ts', args)), [code, null], args.join(' ')),
+    ),
+  )
 })
 
 t.test('a sidecar serves, and goes on serving while the control plane is away, itself restarted', async (t) => {
@@ -110,9 +119,19 @@ t.test('a sidecar serves, and goes on serving while the control plane is away, i
     ports: [{ name: 'http', containerPort: 8080, appPort, listenPort }],
     outbound: { capturePort, httpProxyPort, upstreams: [] },
   }
-  t.match(await call(control, 'POST', '/v1/apply', { sources: [{ file: 's.yaml', dir: '/', text: SERVICE }], namespace: 'default' }), { status: 200 })
+  t.match(
+    await call(control, 'POST', '/v1/apply', {
+      sources: [{ file: 's.yaml', dir: '/', text: SERVICE }],
+      namespace: 'default',
+    }),
+    { status: 200 },
+  )
   t.match(await call(control, 'PUT', '/v1/pods/default/web-0', web), { status: 200 })
-  const token = await call(control, 'POST', '/v1/tokens', { pod: 'web-0', namespace: 'default', serviceAccount: 'default' })
+  const token = await call(control, 'POST', '/v1/tokens', {
+    pod: 'web-0',
+    namespace: 'default',
+    serviceAccount: 'default',
+  })
 
   const dir = podDir(home, 'default', 'web-0')
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -120,7 +139,13 @@ t.test('a sidecar serves, and goes on serving while the control plane is away, i
     node: {
       id: nodeId('127.0.0.1', 'web-0', 'default'),
       cluster: 'web.default',
-      metadata: { NAMESPACE: 'default', NAME: 'web-0', WORKLOAD_NAME: 'web', SERVICE_ACCOUNT: 'default', LABELS: { app: 'web' } },
+      metadata: {
+        NAMESPACE: 'default',
+        NAME: 'web-0',
+        WORKLOAD_NAME: 'web',
+        SERVICE_ACCOUNT: 'default',
+        LABELS: { app: 'web' },
+      },
     },
     trustDomain: 'cluster.local',
     spiffeId: 'spiffe://cluster.local/ns/default/sa/default',
@@ -140,7 +165,8 @@ t.test('a sidecar serves, and goes on serving while the control plane is away, i
   writeFileSync(file, JSON.stringify(bootstrap))
   const admin = { socketPath: bootstrap.adminSocket }
   const startSidecar = (): ChildProcess => run('src/sidecar/main.ts', ['--bootstrap', file])
-  const proxies = (state: string) => (answer: Answer) => answer.body.includes('web-0.default') && answer.body.includes(state)
+  const proxies = (state: string) => (answer: Answer) =>
+    answer.body.includes('web-0.default') && answer.body.includes(state)
 
   let sidecar = startSidecar()
   await eventually(() => call(admin, 'GET', '/ready'), ok)
@@ -151,7 +177,10 @@ t.test('a sidecar serves, and goes on serving while the control plane is away, i
   t.match((await call(admin, 'GET', '/certs')).body, /spiffe:\/\/cluster\.local\/ns\/default\/sa\/default/)
   await eventually(() => call(control, 'GET', '/v1/proxies'), proxies('SYNCED'))
   const cache = join(dir, 'last-good.xds')
-  await eventually(() => call(admin, 'GET', '/ready'), () => existsSync(cache))
+  await eventually(
+    () => call(admin, 'GET', '/ready'),
+    () => existsSync(cache),
+  )
 
   plane.kill('SIGKILL')
   await exitOf(plane)
@@ -165,7 +194,10 @@ t.test('a sidecar serves, and goes on serving while the control plane is away, i
 
   plane = await startControl()
   await eventually(() => call(control, 'GET', '/v1/proxies'), proxies('SYNCED'))
-  t.match(JSON.parse((await call(admin, 'GET', '/server_info')).body), { state: 'LIVE', controlPlane: { connected: true, nacks: 0 } })
+  t.match(JSON.parse((await call(admin, 'GET', '/server_info')).body), {
+    state: 'LIVE',
+    controlPlane: { connected: true, nacks: 0 },
+  })
 
   sidecar.kill('SIGTERM')
   t.same(await exitOf(sidecar), [0, null], 'SIGTERM')

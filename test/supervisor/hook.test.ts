@@ -68,11 +68,12 @@ function serve(socket: Socket, port: number, rest: Buffer): void {
   const http = (s: Socket): void => {
     s.once('data', () => s.end('HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nmesh'))
   }
+  // paused: what is put back must wait for its new reader
+  socket.pause()
   if (rest.length > 0) socket.unshift(rest)
   if (port === 8080) http(socket)
   else if (port === 8443) http(new TLSSocket(socket, { isServer: true, key, cert }))
   else socket.pipe(socket)
-  socket.resume()
 }
 
 interface Run {

@@ -21,17 +21,16 @@ export function registerCert(program: Command): void {
     ['For a program', 'cert ls -o json'],
   ])
   command.action((flags: { output: Format }) =>
-    withContext(command, async ({ control, print, table, paint }) => {
+    withContext(command, async ({ control, print, note, table, paint }) => {
       const list = await control.certificates()
       if (flags.output === 'json' || flags.output === 'yaml') {
         print(await renderData(flags.output, { schema: 'pocketmesh.dev/certificates/v1', ...list }))
         return
       }
       const nowEpochMs = Date.now()
-      table(
-        HEADS,
-        list.items.map((item) => certificateRow(item, nowEpochMs)),
-      )
+      const rows = list.items.map((item) => certificateRow(item, nowEpochMs))
+      if (rows.length === 0) note('no certificate has been issued: no sidecar has run')
+      else table(HEADS, rows)
       const { serial, notAfter, fingerprint256 } = list.root
       print(paint('dim', `root ${serial.slice(0, 16)}  ${left(notAfter, nowEpochMs)}  sha256 ${fingerprint256}`))
     }),

@@ -1,6 +1,7 @@
 /** `get`: objects of the configuration, and pods and proxies beside them. */
 import type { Command } from 'commander'
 import type { StoredObject } from '../../client/contract.ts'
+import type { ObjectFilter } from '../../client/control.ts'
 import { headsOf, podHeads, podRow, rowOf, type ColumnOptions, type Live } from '../columns.ts'
 import { withContext, type Context } from '../context.ts'
 import { CliError } from '../errors.ts'
@@ -88,14 +89,14 @@ async function fetchObjects(
   const [first] = targets
   if (first?.name === undefined) {
     const namespace = flags.allNamespaces === true || first?.namespace === '' ? undefined : first?.namespace
-    const filter = {
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(flags.selector === undefined ? {} : { labels: flags.selector }),
-    }
-    return (await control.objects(kind, filter)).items
+    return (await control.objects(kind, filterOf(namespace, flags.selector))).items
   }
   const lists = await Promise.all(targets.map((target) => control.object(kind, target.namespace, target.name ?? '')))
   return lists.flatMap((list) => list.items)
+}
+
+function filterOf(namespace: string | undefined, labels: string | undefined): ObjectFilter {
+  return { ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) }
 }
 
 async function printObjects(

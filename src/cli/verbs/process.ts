@@ -23,7 +23,7 @@ function register(program: Command, kind: 'control' | 'sidecar', description: st
       const argv = process.argv.slice(2)
       const at = argv.indexOf(kind)
       const file = entryCommand(kind).args.at(-1) ?? ''
-      const { main } = (await import(pathToFileURL(file).href)) as { main(argv: string[]): Promise<void> }
+      const { main } = (await import(pathToFileURL(file).href)) as { main: (argv: string[]) => Promise<void> }
       await main([...argv.slice(0, at), ...argv.slice(at + 1)])
       // the process's own signals end it
       await new Promise<never>(() => undefined)

@@ -49,7 +49,7 @@ interface Plan {
 }
 
 /** What to write, each write bound to the state that it was decided on. */
-export function planApply(
+function planApply(
   store: Store,
   objects: readonly MeshObject[],
   owner: string | undefined,

@@ -34,7 +34,7 @@ export interface RouteMatch {
 
 /** Finds the route for `method target`, for example `GET /v1/objects/Service?namespace=default`. */
 export function matchRoute(routes: readonly Route[], method: string, target: string): RouteMatch {
-  const [path = '', search = ''] = splitOnce(target, '?')
+  const [path, search = ''] = splitOnce(target, '?')
   const segments = path.split('/').map(decode)
   const samePath: { route: Route; params: Record<string, string> }[] = []
   for (const route of routes) {

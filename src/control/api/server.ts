@@ -15,7 +15,7 @@ import { statusRoutes } from './status.ts'
 import { watchRoutes } from './watch.ts'
 
 /** Larger bodies are refused before they are read: configuration of one machine is far smaller. */
-export const MAX_BODY_BYTES = 4 * 1024 * 1024
+const MAX_BODY_BYTES = 4 * 1024 * 1024
 
 const ROUTES: readonly Route[] = [
   ...applyRoutes,

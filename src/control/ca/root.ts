@@ -28,7 +28,7 @@ const ROOT_LIFE_MS = 10 * 365 * 86_400_000
 const KEY_FILE = 'root-key.pem'
 const CERTIFICATE_FILE = 'root-cert.pem'
 
-export class RootError extends Error {
+class RootError extends Error {
   readonly code = 'CA_ROOT'
 }
 

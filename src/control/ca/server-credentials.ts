@@ -1,12 +1,11 @@
 /**
  * The control plane's own TLS: grpc-js server credentials whose certificate rotates. In: the CA. Out: credentials for
- * a server of ours, and who is at the other end of a call. grpc-js's certificate-provider credentials would do the
+ * a server of ours, and the certificate at the other end of a call. grpc-js's certificate-provider credentials would do the
  * rotation, but pass key, certificate and roots only, and so bring back TLS 1.2 and tickets at the first renewal.
  */
 import { constants } from 'node:crypto'
 import type { PeerCertificate, SecureContextOptions } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
-import { verifySvid } from '../../identity/svid.ts'
 import type { CertificateAuthority, ServerIdentity } from './ca.ts'
 
 /** Wall clock is looked at this often: a suspended laptop's timers stand still. */
@@ -83,23 +82,11 @@ export function serverCredentials(options: ServerCredentialsOptions): {
 }
 
 /** Any server call of grpc-js. */
-export interface AuthenticatedCall {
+interface AuthenticatedCall {
   getAuthContext(): { sslPeerCertificate?: Pick<PeerCertificate, 'raw'> | undefined } | null
 }
 
 /** DER of the certificate that a caller's TLS connection was verified with. */
 export function peerCertificate(call: AuthenticatedCall): Buffer | undefined {
   return call.getAuthContext()?.sslPeerCertificate?.raw
-}
-
-/** The caller's identity by all our rules, its dates included; `undefined`: it proved none. */
-export function peerSpiffeId(
-  call: AuthenticatedCall,
-  ca: Pick<CertificateAuthority, 'trustDomain' | 'clock'>,
-): string | undefined {
-  const der = peerCertificate(call)
-  const verdict = der === undefined ? undefined : verifySvid(der, ca.trustDomain)
-  if (verdict === undefined || !verdict.ok) return undefined
-  // a connection may outlive the certificate that opened it
-  return ca.clock.nowEpochMs() < verdict.svid.notAfterEpochMs + 1000 ? verdict.svid.spiffeId : undefined
 }

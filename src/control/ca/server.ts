@@ -34,7 +34,7 @@ export interface CaServerOptions {
 /** Listens, 0600. `close` lets calls finish for a second. */
 export async function startCaServer(options: CaServerOptions): Promise<{ close(): Promise<void> }> {
   const { ca, socket, log } = options
-  const { credentials, close: stopRotation } = serverCredentials({ ca, requireClientCertificate: false })
+  const own = serverCredentials({ ca, requireClientCertificate: false })
   const server = new grpc.Server({
     'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': 16,
@@ -47,20 +47,17 @@ export async function startCaServer(options: CaServerOptions): Promise<{ close()
       call: grpc.ServerUnaryCall<CertificateRequest, CertificateResponse>,
       done: grpc.sendUnaryData<CertificateResponse>,
     ) {
-      answer(ca, call, log).then(
-        (response) => done(null, response),
-        (error: Error) => done(error),
-      )
+      void reply(ca, call, done, log)
     },
   })
   removeStale(socket)
   await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${socket}`, credentials, (error) => (error === null ? resolve() : reject(error)))
+    server.bindAsync(`unix:${socket}`, own.credentials, (error) => (error === null ? resolve() : reject(error)))
   })
   chmodSync(socket, 0o600)
   return {
     async close() {
-      stopRotation()
+      own.close()
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => server.forceShutdown(), 1000)
         server.tryShutdown(() => {
@@ -72,13 +69,29 @@ export async function startCaServer(options: CaServerOptions): Promise<{ close()
   }
 }
 
+async function reply(
+  ca: CertificateAuthority,
+  call: grpc.ServerUnaryCall<CertificateRequest, CertificateResponse>,
+  done: grpc.sendUnaryData<CertificateResponse>,
+  log: Log,
+): Promise<void> {
+  let response: CertificateResponse
+  try {
+    response = await answer(ca, call, log)
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  done(null, response)
+}
+
 async function answer(
   ca: CertificateAuthority,
   call: grpc.ServerUnaryCall<CertificateRequest, CertificateResponse>,
   log: Log,
 ): Promise<CertificateResponse> {
   const authenticated = authenticate(ca, call)
-  const ttlMs = Number(call.request.validityDuration ?? 0) * 1000
+  const ttlMs = (call.request.validityDuration ?? 0) * 1000
   const verdict = authenticated.ok ? await ca.issue(authenticated.caller, call.request.csr ?? '', ttlMs) : authenticated
   if (verdict.ok) return { certChain: verdict.certChain }
   const { refusal, reason } = verdict

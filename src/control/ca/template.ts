@@ -48,7 +48,7 @@ export interface Issuer {
   keyId: Buffer
 }
 
-export interface Validity {
+interface Validity {
   notBeforeEpochMs: number
   notAfterEpochMs: number
 }

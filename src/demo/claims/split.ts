@@ -6,7 +6,7 @@ import type { Story, Verdict } from './story.ts'
 import { acknowledged, failures, isComplete } from './story.ts'
 
 const REQUESTS = 1000
-const RATE = 250
+const RATE = 200
 
 export async function canaryAsAsked(story: Story): Promise<Verdict> {
   return measureSplit(story, 0.1)

@@ -130,10 +130,7 @@ export class Cluster {
     return this.spec.defaultTls
   }
 
-  #create(
-    spec: Pick<EndpointSpec, 'address' | 'label' | 'weight' | 'workload'>,
-    tls: TlsTarget | null,
-  ): Endpoint {
+  #create(spec: Pick<EndpointSpec, 'address' | 'label' | 'weight' | 'workload'>, tls: TlsTarget | null): Endpoint {
     const { connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection } = this.spec
     // the same cluster may carry opaque TCP (tcp-proxy.ts says so itself): a pool speaks HTTP
     const httpTls = tls?.alpn.includes('istio') === true ? { ...tls, alpn: ALPN_HTTP } : tls
@@ -155,5 +152,7 @@ export class Cluster {
 }
 
 function transportKey(tls: TlsTarget | null): string {
-  return tls === null ? 'raw' : `tls|${tls.sni}|${tls.alpn.join(',')}|${[...(tls.allowedIds ?? ['*'])].sort().join(',')}`
+  return tls === null
+    ? 'raw'
+    : `tls|${tls.sni}|${tls.alpn.join(',')}|${[...(tls.allowedIds ?? ['*'])].sort().join(',')}`
 }

@@ -122,12 +122,11 @@ export function compileEndpoints(assignment: Assignment): EndpointSpec[] {
       specs.push({
         address,
         label: addressLabel(address),
-        healthy:
-          status === HEALTH.UNKNOWN || status === HEALTH.HEALTHY || status === HEALTH.DEGRADED,
+        healthy: status === HEALTH.UNKNOWN || status === HEALTH.HEALTHY || status === HEALTH.DEGRADED,
         priority: locality.priority ?? 0,
         weight: entry.loadBalancingWeight?.value ?? 1,
         transportLabels: structLabels(metadata?.[TRANSPORT_SOCKET_MATCH]),
-        workload: compileWorkload(metadata?.[ISTIO_METADATA]?.fields?.['workload']?.stringValue),
+        workload: compileWorkload(metadata?.[ISTIO_METADATA]?.fields?.['workload']?.stringValue ?? undefined),
       })
     }
   }

@@ -33,7 +33,8 @@ export function decodeProxyHeader(buf: Buffer): ProxyHeader {
   const command = buf[12]!
   const family = buf[13]!
   const bodyBytes = buf.readUInt16BE(14)
-  if (command !== VERSION_LOCAL && command !== VERSION_PROXY) return { kind: 'bad', reason: `version and command ${command}` }
+  if (command !== VERSION_LOCAL && command !== VERSION_PROXY)
+    return { kind: 'bad', reason: `version and command ${command}` }
   if (bodyBytes > MAX_BODY_BYTES) return { kind: 'bad', reason: `${bodyBytes} bytes of addresses` }
   const bytes = HEAD_BYTES + bodyBytes
   if (command === VERSION_PROXY) {

@@ -114,7 +114,8 @@ function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs):
 
 function compileTcp(tcp: XdsTcpProxy, inbound: boolean, refs: ListenerRefs): TcpSettings {
   const weighted = (tcp.weightedClusters?.clusters ?? []).filter((c: { weight?: number }) => (c.weight ?? 0) > 0)
-  const names: string[] = weighted.length > 0 ? weighted.map((c: { name?: string }) => c.name ?? '') : [tcp.cluster ?? '']
+  const names: string[] =
+    weighted.length > 0 ? weighted.map((c: { name?: string }) => c.name ?? '') : [tcp.cluster ?? '']
   if (names.includes('')) throw new Error('a TCP proxy names no cluster')
   let sum = 0
   return {

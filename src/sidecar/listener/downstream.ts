@@ -85,12 +85,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     ['drain', () => this.#stream.onDownstreamDrain()],
   ]
 
-  constructor(
-    link: Downlink,
-    settings: HttpSettings,
-    owner: ConnectionOwner,
-    onConnect: ConnectHandler | null,
-  ) {
+  constructor(link: Downlink, settings: HttpSettings, owner: ConnectionOwner, onConnect: ConnectHandler | null) {
     this.#link = link
     this.#socket = link.socket
     this.#settings = settings

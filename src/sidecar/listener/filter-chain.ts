@@ -51,7 +51,9 @@ function scoreOf(chain: FilterChain, seen: Seen): number {
   if (chain.transport !== '' && chain.transport !== seen.transport) return -1
   if (chain.protocols.length > 0 && !chain.protocols.some((p) => seen.protocols.includes(p))) return -1
   if (chain.serverNames.length > 0 && !chain.serverNames.some((name) => serverNameFits(name, seen.sni))) return -1
-  return (chain.serverNames.length > 0 ? 4 : 0) + (chain.transport === '' ? 0 : 2) + (chain.protocols.length > 0 ? 1 : 0)
+  return (
+    (chain.serverNames.length > 0 ? 4 : 0) + (chain.transport === '' ? 0 : 2) + (chain.protocols.length > 0 ? 1 : 0)
+  )
 }
 
 function serverNameFits(pattern: string, sni: string): boolean {

@@ -106,7 +106,9 @@ export function dial(
 function connectOptions(address: Address): net.NetConnectOpts {
   if ('path' in address) return { path: address.path }
   const { host, port } = address
-  return address.publicOnly === true ? { host, port, noDelay: true, lookup: lookupPublic } : { host, port, noDelay: true }
+  return address.publicOnly === true
+    ? { host, port, noDelay: true, lookup: lookupPublic }
+    : { host, port, noDelay: true }
 }
 
 function ignore(): void {

@@ -10,7 +10,14 @@
 import type { Socket } from 'node:net'
 import type { BodySink } from '../codec/http1/chunked.ts'
 import { LAST_CHUNK } from '../codec/http1/encode.ts'
-import { BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, type BodyKind, BodyReader, Framing } from '../codec/http1/framing.ts'
+import {
+  BODY_CHUNKED,
+  BODY_NONE,
+  BODY_UNTIL_CLOSE,
+  type BodyKind,
+  BodyReader,
+  Framing,
+} from '../codec/http1/framing.ts'
 import { type Head, HeadReader } from '../codec/http1/head.ts'
 import { nameId } from '../codec/http1/names.ts'
 import { DONE, MORE } from '../codec/http1/verdict.ts'

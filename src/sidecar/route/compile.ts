@@ -60,8 +60,8 @@ function compilePath(match: XdsMatch): TextMatch | null {
   const ignoreCase = match.caseSensitive?.value === false
   if (match.connectMatcher !== undefined && match.connectMatcher !== null) return null
   if (match.safeRegex?.regex !== undefined) return wholeRegex(match.safeRegex.regex)
-  if (match.path !== undefined && match.path !== '') return equals(match.path, ignoreCase)
-  if (match.prefix === undefined) throw new Error('a route matches neither prefix, path nor safe_regex')
+  if (typeof match.path === 'string') return equals(match.path, ignoreCase)
+  if (typeof match.prefix !== 'string') throw new Error('a route matches neither prefix, path nor safe_regex')
   return startsWith(match.prefix, ignoreCase)
 }
 
@@ -84,12 +84,12 @@ function compileQuery(query: envoy.config.route.v3.QueryParameterMatcher): Query
 function compileText(matcher: StringMatcher): TextMatch {
   const ignoreCase = matcher.ignoreCase ?? false
   if (matcher.safeRegex?.regex !== undefined) return wholeRegex(matcher.safeRegex.regex)
-  if (matcher.prefix !== undefined && matcher.prefix !== '') return startsWith(matcher.prefix, ignoreCase)
-  if (matcher.suffix !== undefined && matcher.suffix !== '') {
+  if (typeof matcher.prefix === 'string') return startsWith(matcher.prefix, ignoreCase)
+  if (typeof matcher.suffix === 'string') {
     const suffix = ignoreCase ? matcher.suffix.toLowerCase() : matcher.suffix
     return ignoreCase ? (text) => text.toLowerCase().endsWith(suffix) : (text) => text.endsWith(suffix)
   }
-  if (matcher.contains !== undefined && matcher.contains !== '') {
+  if (typeof matcher.contains === 'string') {
     const part = ignoreCase ? matcher.contains.toLowerCase() : matcher.contains
     return ignoreCase ? (text) => text.toLowerCase().includes(part) : (text) => text.includes(part)
   }
@@ -124,7 +124,7 @@ function compileAction(route: XdsRoute, clusters: Clusters): RouteAction {
   if (route.directResponse !== undefined && route.directResponse !== null) {
     const { status, body } = route.directResponse
     const bytes = body?.inlineBytes
-    const text = bytes !== undefined && bytes.length > 0 ? Buffer.from(bytes).toString('latin1') : undefined
+    const text = bytes !== undefined && bytes !== null && bytes.length > 0 ? Buffer.from(bytes).toString('latin1') : undefined
     return {
       kind: 'direct',
       status: status ?? 200,

@@ -232,7 +232,13 @@ export class Stream implements UpstreamHandler {
         this.#forward(action)
         break
       case 'redirect':
-        this.#reply(action.status, 'direct_response', '', '', `location: ${redirectLocation(action, x.authority, x.path)}\r\n`)
+        this.#reply(
+          action.status,
+          'direct_response',
+          '',
+          '',
+          `location: ${redirectLocation(action, x.authority, x.path)}\r\n`,
+        )
         break
       case 'direct':
         this.#reply(action.status, 'direct_response', '', action.body, action.body === '' ? '' : TEXT_PLAIN)
@@ -468,7 +474,13 @@ export class Stream implements UpstreamHandler {
 
   #fail(fault: Fault): void {
     const reply = localReply(fault, this.x.upstreamTransportFailure, this.#attempts > 1)
-    this.#reply(reply.status, reply.details, reply.flag, reply.body, reply.body === '' ? reply.lines : TEXT_PLAIN + reply.lines)
+    this.#reply(
+      reply.status,
+      reply.details,
+      reply.flag,
+      reply.body,
+      reply.body === '' ? reply.lines : TEXT_PLAIN + reply.lines,
+    )
   }
 
   #reply(status: number, details: string, flag: string, body: string, lines: string): void {

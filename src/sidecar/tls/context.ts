@@ -72,7 +72,7 @@ export function checkServer(
 }
 
 /** Code of a peer whose certificate or identity was refused by our own rules. */
-export const PEER_REFUSED = 'PEER_REFUSED'
+const PEER_REFUSED = 'PEER_REFUSED'
 
 export function peerRefused(reason: string): Error {
   return Object.assign(new Error(`peer refused: ${reason}`), { code: PEER_REFUSED })

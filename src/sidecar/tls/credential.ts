@@ -159,9 +159,11 @@ export class CredentialManager implements CredentialSource {
 
   async #renew(): Promise<void> {
     const { spiffeId } = this.#options
-    const credential = this.current()
-    if (credential === undefined) this.#readToken()
-    const token = credential === undefined ? this.#token : undefined
+    const valid = this.current()
+    if (valid === undefined) this.#readToken()
+    const token = valid === undefined ? this.#token : undefined
+    // an expired one proves nothing, but the CA's answer tells its absence from its refusal
+    const credential = token === undefined ? this.#credential : undefined
     if (credential === undefined && token === undefined)
       throw new CaError('no valid certificate in the pod folder, and no bootstrap token', true)
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

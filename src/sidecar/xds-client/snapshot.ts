@@ -2,13 +2,11 @@
  * The configuration that a sidecar has accepted, by type and name. In: delta responses, or what the cache kept.
  * Out: calls of the data path in the order that breaks no traffic, and the rejections to NACK with. Owns the resources.
  * One bad resource keeps its last good version, the others are applied (as Envoy does for listeners and clusters).
- * Warming: clusters get their endpoints again whenever they change; a listener that is to follow a route configuration
- * which has not come yet stays as it was until then.
+ * Warming is the data path's: a listener whose routes have not come yet stays as it was until then.
  */
-import type { Clock } from '../../lib/clock.ts'
 import type { DeltaDiscoveryResponse } from '../../xds/ads-service.ts'
 import type { envoy, istio } from '../../xds/generated/xds.js'
-import { EXTENSION, RESOURCE_CODEC, TYPE_URL, unpack, XDS_TYPES, type Any, type XdsType } from '../../xds/type-urls.ts'
+import { EXTENSION, RESOURCE_CODEC, TYPE_URL, unpack, type Any, type XdsType } from '../../xds/type-urls.ts'
 
 type Cluster = envoy.config.cluster.v3.Cluster
 type Listener = envoy.config.listener.v3.Listener
@@ -39,17 +37,15 @@ export interface Held {
 
 export interface ConfigStateOptions {
   target: ConfigTarget
-  clock: Clock
   /** A new table of names. */
   onNames: (table: NameTable) => void
 }
 
-/** A listener that waits for its routes goes on without them after this long. */
-const WARMING_LIMIT_MS = 15_000
+/** What the cache holds is all there at once: with the routes first, no listener has to wait for them. */
+const LOAD_ORDER = ['CDS', 'EDS', 'RDS', 'LDS', 'NDS'] as const satisfies readonly XdsType[]
 
 export class ConfigState {
   readonly #target: ConfigTarget
-  readonly #clock: Clock
   readonly #onNames: (table: NameTable) => void
   readonly #held: Record<XdsType, Map<string, Held>> = {
     CDS: new Map(),
@@ -59,15 +55,11 @@ export class ConfigState {
     NDS: new Map(),
   }
   readonly #clusters = new Map<string, Cluster>()
-  /** What the data path runs, and what it is to run once its routes are there. */
   readonly #listeners = new Map<string, Listener>()
-  readonly #warming = new Map<string, { listener: Listener; sinceMs: number }>()
   readonly #applied = new Set<XdsType>()
-  #setting: Promise<unknown> = Promise.resolve()
 
   constructor(options: ConfigStateOptions) {
     this.#target = options.target
-    this.#clock = options.clock
     this.#onNames = options.onNames
   }
 
@@ -95,11 +87,10 @@ export class ConfigState {
     return names
   }
 
-  /** Names of the route configurations that the listeners want, those that wait included. */
+  /** Names of the route configurations that the listeners want. */
   rdsNames(): Set<string> {
     const names = new Set<string>()
     for (const listener of this.#listeners.values()) for (const name of rdsNamesOf(listener)) names.add(name)
-    for (const { listener } of this.#warming.values()) for (const name of rdsNamesOf(listener)) names.add(name)
     return names
   }
 
@@ -120,7 +111,7 @@ export class ConfigState {
   /** Applies what the cache kept. Rejections are returned for the log. */
   async load(saved: ReadonlyMap<XdsType, readonly Held[]>): Promise<Rejection[]> {
     const rejections: Rejection[] = []
-    for (const type of XDS_TYPES) {
+    for (const type of LOAD_ORDER) {
       const list = saved.get(type)
       if (list === undefined || list.length === 0) continue
       const resources = list.map((h) => ({ name: h.name, version: h.version, resource: h.any }))
@@ -153,8 +144,6 @@ export class ConfigState {
     }
     const refused = new Set(bad.map((r) => r.name))
     for (const { held } of changed) if (!refused.has(held.name)) this.#held[type].set(held.name, held)
-    // a listener that waited for these routes is reported with them
-    if (type === 'RDS' && this.#warming.size > 0) bad.push(...(await this.#setListeners()))
     for (const name of removed) this.#held[type].delete(name)
     rejections.push(...bad)
     this.#applied.add(type)
@@ -166,55 +155,16 @@ export class ConfigState {
     for (const name of removed) this.#clusters.delete(name)
     const bad = this.#target.setClusters([...this.#clusters.values()])
     for (const { name } of bad) restore(this.#clusters, name, before.get(name))
-    // a changed cluster starts without endpoints: those that are known are given again
-    const lists = changed.flatMap((c) => {
-      const held = this.#held.EDS.get(edsNameOf(c.message as Cluster) ?? '')
-      return held === undefined ? [] : [RESOURCE_CODEC.EDS.decode(held.any.value ?? new Uint8Array(0))]
-    })
-    if (lists.length > 0) bad.push(...this.#target.setEndpoints(lists))
     return bad
   }
 
   async #putListeners(changed: Decoded[], removed: readonly string[]): Promise<Rejection[]> {
-    for (const { held, message } of changed) {
-      this.#warming.set(held.name, { listener: message as Listener, sinceMs: this.#clock.nowMs() })
-    }
-    for (const name of removed) {
-      this.#warming.delete(name)
-      this.#listeners.delete(name)
-    }
-    const bad = await this.#setListeners()
-    if (this.#warming.size > 0) this.#clock.after(WARMING_LIMIT_MS, () => void this.#setListeners())
-    return bad
-  }
-
-  /** One call of the data path at a time. */
-  #setListeners(): Promise<Rejection[]> {
-    const done = this.#setting.then(() => this.#setListenersNow())
-    this.#setting = done.catch(() => undefined)
-    return done
-  }
-
-  /** Gives the data path all listeners; those that wait for routes in their last version. */
-  async #setListenersNow(): Promise<Rejection[]> {
-    const before = new Map<string, Listener | undefined>()
-    for (const [name, { listener, sinceMs }] of this.#warming) {
-      const last = this.#listeners.get(name)
-      const overdue = this.#clock.nowMs() - sinceMs >= WARMING_LIMIT_MS
-      if (last !== undefined && !overdue && !this.#hasRoutes(listener)) {
-        continue
-      }
-      before.set(name, last)
-      this.#listeners.set(name, listener)
-      this.#warming.delete(name)
-    }
+    const before = new Map(changed.map((c) => [c.held.name, this.#listeners.get(c.held.name)]))
+    for (const { held, message } of changed) this.#listeners.set(held.name, message as Listener)
+    for (const name of removed) this.#listeners.delete(name)
     const bad = await this.#target.setListeners([...this.#listeners.values()])
     for (const { name } of bad) if (before.has(name)) restore(this.#listeners, name, before.get(name))
     return bad
-  }
-
-  #hasRoutes(listener: Listener): boolean {
-    return rdsNamesOf(listener).every((name) => this.#held.RDS.has(name))
   }
 }
 

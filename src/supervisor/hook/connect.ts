@@ -98,11 +98,12 @@ function normalize(args: readonly unknown[]): [Options, unknown] {
   return [{ ...rest, port: first, ...(typeof second === 'string' ? { host: second } : {}) }, onConnect]
 }
 
-/** Without what belongs to the real address: resolver, family, a race between families, a bound source. */
-function redirected(options: Options, capture: Capture): Options {
-  const { lookup, family, hints, autoSelectFamily, localAddress, localPort, ...rest } = options
-  void [lookup, family, hints, autoSelectFamily, localAddress, localPort]
-  return { ...rest, host: capture.host, port: capture.port, autoSelectFamily: false }
+/** What belongs to the real address: resolver, family, a race between families, a bound source. */
+const OF_THE_ADDRESS = new Set(['lookup', 'family', 'hints', 'autoSelectFamily', 'localAddress', 'localPort'])
+
+function redirected(options: Options, { host, port }: Capture): Options {
+  const kept = Object.entries(options).filter(([name]) => !OF_THE_ADDRESS.has(name))
+  return { ...Object.fromEntries(kept), host, port, autoSelectFamily: false }
 }
 
 function isLoopback(host: unknown): boolean {

@@ -20,6 +20,7 @@ import { requireTool } from '../../helpers/tools.ts'
 
 const ID = 'spiffe://cluster.local/ns/default/sa/frontend'
 const OWNER = { pod: 'frontend-0', namespace: 'default', serviceAccount: 'frontend' }
+const OPENSSL = 'openssl'
 const log = pino({ level: 'silent' })
 
 interface Shown {
@@ -140,12 +141,12 @@ t.test('what is in a certificate', async (t) => {
   t.equal(fields.notBeforeEpochMs, Math.floor(now / 1000) * 1000 - 120_000)
   t.equal(fields.notAfterEpochMs, Math.floor(now / 1000) * 1000 + 3_600_000)
 
-  if (!requireTool(t, 'openssl')) return undefined
+  if (!requireTool(t, OPENSSL)) return undefined
   writeFileSync(join(bench.dir, 'leaf.pem'), pem)
   writeFileSync(join(bench.dir, 'root.pem'), rootPem)
   for (const purpose of ['sslserver', 'sslclient']) {
     const args = ['verify', '-x509_strict', '-check_ss_sig', '-purpose', purpose, '-CAfile', 'root.pem', 'leaf.pem']
-    t.match(execFileSync('openssl', args, { cwd: bench.dir, encoding: 'utf8' }), /leaf\.pem: OK/, `openssl, ${purpose}`)
+    t.match(execFileSync(OPENSSL, args, { cwd: bench.dir, encoding: 'utf8' }), /leaf\.pem: OK/, `openssl, ${purpose}`)
   }
   return undefined
 })

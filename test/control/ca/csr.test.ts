@@ -1,6 +1,6 @@
 /** Requests that a CA must refuse, each for one reason, and mutated ones: whatever is signed was really asked for. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { OID_EXTENSION_REQUEST } from '../../../src/identity/algorithms.ts'
 import {

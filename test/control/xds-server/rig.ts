@@ -66,7 +66,7 @@ export function world(options: { clusters?: string[]; routeTo?: string; version?
   ) as unknown as ProxyResources
 }
 
-export function listener(name: string, routes: string): Resource {
+function listener(name: string, routes: string): Resource {
   const typedConfig = pack(EXTENSION.httpConnectionManager, {
     rds: { routeConfigName: routes, configSource: { ads: {} } },
   })
@@ -229,7 +229,7 @@ export class Rig {
   sidecar(name: string, options: { credentials?: CredentialSource; socket?: string; serverId?: string } = {}) {
     const target = new FakeTarget()
     const names: unknown[] = []
-    const state = new ConfigState({ target, clock: systemClock, onNames: (table) => names.push(table) })
+    const state = new ConfigState({ target, onNames: (table) => names.push(table) })
     const client = new AdsClient({
       socket: options.socket ?? this.socket,
       serverId: options.serverId ?? this.ca.serverId,

@@ -54,7 +54,7 @@ interface Mesh {
   dir: string
   ca: CertificateAuthority
   /** Options of a sidecar, with a fresh token where wanted. */
-  sidecar(account: string, token: boolean): CredentialManagerOptions
+  sidecar: (account: string, token: boolean) => CredentialManagerOptions
 }
 
 async function mesh(t: Test, clock: Clock, ttlMs: number): Promise<Mesh> {
@@ -65,7 +65,7 @@ async function mesh(t: Test, clock: Clock, ttlMs: number): Promise<Mesh> {
   return {
     dir,
     ca,
-    sidecar(account, token) {
+    sidecar: (account, token) => {
       const podDir = join(dir, account)
       mkdirSync(podDir, { recursive: true, mode: 0o700 })
       const tokenFile = join(podDir, 'token')
@@ -131,15 +131,30 @@ t.test('a year: two certificates a day, never a moment without one, no busy time
   const sim = await simulation(t)
   const serials = new Set<string>()
   sim.manager.onChange((credential) => serials.add(credential.serial))
-  const server = serverCredentials({ ca: sim.ca, requireClientCertificate: true })
   await sim.advance(365 * DAY_MS)
-  server.close()
   t.ok(serials.size > 660 && serials.size < 815, `${serials.size} certificates`)
   t.equal(sim.gaps, 0)
   t.equal(sim.issuer.asked, serials.size + 1, 'none was asked for in vain')
   t.equal(sim.ca.certificates().items[0]?.issued, serials.size + 1)
-  t.ok(sim.clock.fired < 2.2 * ((365 * DAY_MS) / 30_000), `${sim.clock.fired} timers`)
+  t.ok(sim.clock.fired < 1.1 * ((365 * DAY_MS) / 30_000), `${sim.clock.fired} timers`)
   t.same(readdirSync(join(sim.options.podDir, 'certs')).length, 2, 'one generation on disk, and the link to it')
+})
+
+t.test("the control plane's own certificate is renewed at half of its life, and as the wall clock says", async (t) => {
+  const clock = new JumpClock()
+  const { ca } = await mesh(t, clock, DAY_MS)
+  const server = serverCredentials({ ca, requireClientCertificate: true })
+  const seen = new Set<string>()
+  server.credentials._addWatcher((options) => seen.add(String(options?.cert)))
+  await clock.advance(10 * DAY_MS, () => undefined)
+  t.ok(seen.size >= 19 && seen.size <= 20, `${seen.size} in ten days`)
+  const before = seen.size
+  clock.jumpWall(13 * HOUR_MS)
+  await clock.advance(30_000, () => undefined)
+  t.equal(seen.size, before + 1)
+  server.close()
+  await clock.advance(10 * DAY_MS, () => undefined)
+  t.equal(seen.size, before + 1, 'no more after close')
 })
 
 t.test(
@@ -159,6 +174,7 @@ t.test(
     await sim.advance(1.1 * DAY_MS)
     t.equal(sim.manager.current(), undefined, 'an expired certificate is not used')
     t.match(sim.manager.describe(), { valid: false })
+    t.same(sim.refused, [], 'nobody answered, so nothing was refused')
     sim.issuer.away = false
     await sim.advance(60_000)
     t.ok(sim.refused.length > 0, 'the CA does not renew what has expired: its owner is told')

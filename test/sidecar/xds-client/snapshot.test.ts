@@ -4,20 +4,18 @@ import type { Resource } from '../../../src/control/translate/snapshot.ts'
 import { expandNames } from '../../../src/sidecar/xds-client/names.ts'
 import { ConfigState } from '../../../src/sidecar/xds-client/snapshot.ts'
 import { TYPE_URL, XDS_TYPES, type XdsType } from '../../../src/xds/type-urls.ts'
-import { FakeTarget, listener, world } from '../../control/xds-server/rig.ts'
-import { ManualClock } from '../../helpers/manual-clock.ts'
+import { FakeTarget, world } from '../../control/xds-server/rig.ts'
 
 function rig() {
   const target = new FakeTarget()
-  const clock = new ManualClock()
-  const state = new ConfigState({ target, clock, onNames: () => undefined })
+  const state = new ConfigState({ target, onNames: () => undefined })
   const give = (type: XdsType, resources: Iterable<Resource>, removedResources: string[] = []) =>
     state.apply(type, {
       typeUrl: TYPE_URL[type],
       resources: [...resources].map((r) => ({ name: r.name, version: r.version, resource: r.any })),
       removedResources,
     })
-  return { target, clock, state, give }
+  return { target, state, give }
 }
 
 async function filled() {
@@ -34,12 +32,6 @@ t.test('names to subscribe to come from clusters and listeners', async (t) => {
   t.same(Object.keys(state.versions('RDS')), ['r'])
 })
 
-t.test('a changed cluster is given its endpoints again', async (t) => {
-  const r = await filled()
-  await r.give('CDS', [toResource('CDS', 'c1', { name: 'c1', type: 3, lbPolicy: 3, edsClusterConfig: {} })])
-  t.same(r.target.calls, ['clusters c1', 'endpoints c1'])
-})
-
 t.test('removal: clusters and listeners go, the rest stays', async (t) => {
   const r = await filled()
   await r.give('CDS', [], ['c1'])
@@ -48,23 +40,12 @@ t.test('removal: clusters and listeners go, the rest stays', async (t) => {
   t.equal(r.state.held('CDS').size, 0)
 })
 
-t.test('a listener that changes to routes which are not there yet waits for them', async (t) => {
-  const r = await filled()
-  await r.give('LDS', [listener('l', 'r2'), listener('m', 'r')])
-  t.same(r.target.calls, ['listeners l m'])
-  t.same([...r.state.rdsNames()].sort(), ['r', 'r2'], 'both are wanted meanwhile')
-  r.target.calls = []
-  await r.give('RDS', [toResource('RDS', 'r2', { name: 'r2', virtualHosts: [] })])
-  t.same(r.target.calls, ['routes r2', 'listeners l m'])
-  t.same([...r.state.rdsNames()], ['r2', 'r'])
-})
-
-t.test('a listener waits for its routes 15 s at most', async (t) => {
-  const r = await filled()
-  await r.give('LDS', [listener('l', 'r2')])
-  r.clock.advance(15_000)
-  await r.give('RDS', [])
-  t.same([...r.state.rdsNames()], ['r2'])
+t.test('what the cache kept is applied with the routes before the listeners', async (t) => {
+  const r = rig()
+  const all = world()
+  t.same(await r.state.load(new Map(XDS_TYPES.map((type) => [type, [...all[type].values()]]))), [])
+  t.same(r.target.calls, ['clusters c1', 'endpoints c1', 'routes r', 'listeners l'])
+  t.same([...r.state.applied].sort(), ['CDS', 'EDS', 'LDS', 'NDS', 'RDS'])
 })
 
 t.test('what the data path refuses keeps its last version', async (t) => {

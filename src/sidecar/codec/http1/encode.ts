@@ -106,4 +106,3 @@ export function statusLine(status: number): string {
 export function isSafeValue(text: string): boolean {
   return !/[^\t\x20-\x7e\x80-\xff]/.test(text)
 }
-

@@ -139,7 +139,8 @@ export class Framing {
           this.#upgradeField = true
           break
         case EXPECT:
-          if (!equalsIgnoreCase(head.bytes, head.valueStart(i), head.valueEnd(i), CONTINUE)) verdict = EXPECTATION_FAILED
+          if (!equalsIgnoreCase(head.bytes, head.valueStart(i), head.valueEnd(i), CONTINUE))
+            verdict = EXPECTATION_FAILED
           this.expectContinue = true
           break
         default:

@@ -12,15 +12,7 @@
  */
 import { COLON, CR, FIELD, HTAB, isDigit, latin1, LF, SP, TARGET, TCHAR } from '../bytes.ts'
 import { hashStep, lookupName } from './names.ts'
-import {
-  BAD_MESSAGE,
-  BAD_VERSION,
-  DONE,
-  HEAD_TOO_LARGE,
-  MORE,
-  TARGET_TOO_LONG,
-  type Verdict,
-} from './verdict.ts'
+import { BAD_MESSAGE, BAD_VERSION, DONE, HEAD_TOO_LARGE, MORE, TARGET_TOO_LONG, type Verdict } from './verdict.ts'
 
 /** More fields than this in one head is taken for an attack on memory and time (431). */
 export const MAX_FIELDS = 100

@@ -21,7 +21,8 @@ export function parseTarget(method: string, target: string): Target | undefined 
     return { form: 'authority', path: '', authority: target, scheme: '' }
   }
   if (target.startsWith('/')) return { form: 'origin', path: target, authority: '', scheme: '' }
-  if (target === '*') return method === 'OPTIONS' ? { form: 'asterisk', path: '*', authority: '', scheme: '' } : undefined
+  if (target === '*')
+    return method === 'OPTIONS' ? { form: 'asterisk', path: '*', authority: '', scheme: '' } : undefined
   const match = /^(https?):\/\/([^/?]*)(.*)$/i.exec(target)
   if (match === null) return undefined
   const [, scheme = '', authority = '', rest = ''] = match
