@@ -8,7 +8,7 @@ let failed = 0
 async function buy() {
   sent++
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) })
+    const response = await fetch(url, { signal: AbortSignal.timeout(15_000) })
     await response.arrayBuffer()
     if (!response.ok) failed++
   } catch {

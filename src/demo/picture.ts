@@ -19,7 +19,7 @@ export interface Picture {
   /** Undefined where no VirtualService splits the service. */
   split: SplitRow[] | undefined
   edges: Edge[]
-  certificates: CertificateStatus[]
+  certificates: (CertificateStatus & { rotations: number })[]
   /** Of the last change, a sentence. */
   lastChange: string
   /** What legacy-cron said last. */
@@ -34,7 +34,9 @@ export class Photographer {
   #askedText = ''
   /** Counters when the split asked for last changed. */
   #baseline: Reading | undefined
-  #certificates: CertificateStatus[] = []
+  #certificates: Picture['certificates'] = []
+  /** By pod, when first seen: earlier runs of this home were issued some too. */
+  readonly #issuedBefore = new Map<string, number>()
   #lastChange = 'none yet'
 
   constructor(mesh: DemoMesh) {
@@ -80,11 +82,17 @@ export class Photographer {
         this.#mesh.control.objects('VirtualService'),
         this.#mesh.control.certificates(),
       ])
-      this.#certificates = certificates.items
+      this.#certificates = certificates.items.map((item) => ({ ...item, rotations: this.#rotations(item) }))
       this.#setAsked(askedSplit(routes.items, CANARY_HOST))
     } catch {
       // away: the picture's control state tells
     }
+  }
+
+  #rotations({ pod, issued }: CertificateStatus): number {
+    const before = this.#issuedBefore.get(pod) ?? issued
+    this.#issuedBefore.set(pod, before)
+    return issued - before
   }
 
   #setAsked(asked: Map<string, number> | undefined): void {

@@ -32,17 +32,16 @@ export class Scraper {
       connection = new ApiConnection({ socketPath, unreachable: 'the sidecar does not answer' })
       this.#connections.set(socketPath, connection)
     }
-    const samples: Sample[] = []
-    for (const name of METRICS) {
-      try {
-        const chunks = await connection.stream('/stats/prometheus', { query: { name }, timeoutMs: TIMEOUT_MS })
-        let text = ''
-        for await (const chunk of chunks) text += chunk
-        samples.push(...parsePrometheus(text, name))
-      } catch {
-        return []
-      }
+    try {
+      const chunks = await connection.stream('/stats/prometheus', {
+        query: { name: METRICS.join(',') },
+        timeoutMs: TIMEOUT_MS,
+      })
+      let text = ''
+      for await (const chunk of chunks) text += chunk
+      return METRICS.flatMap((name) => parsePrometheus(text, name))
+    } catch {
+      return []
     }
-    return samples
   }
 }

@@ -1,5 +1,4 @@
 /** The demo's screen. In: a picture. Out: lines of text, coloured by `paint`. Pure. */
-import type { CertificateStatus } from '../client/contract.ts'
 import type { Edge } from './edges.ts'
 import type { Picture } from './picture.ts'
 import type { SplitRow } from './split.ts'
@@ -43,7 +42,7 @@ export function oneLine(picture: Picture): string {
     picture.split?.map((row) => `${row.version} ${percent(measured(row, picture.split ?? []))}`).join(' ') ?? 'no split'
   const rate = picture.edges.reduce((sum, edge) => sum + edge.requestsPerSecond, 0)
   const errors = picture.edges.reduce((sum, edge) => sum + edge.requestsPerSecond * edge.errorShare, 0)
-  const rotations = picture.certificates.reduce((sum, { issued }) => sum + issued - 1, 0)
+  const rotations = picture.certificates.reduce((sum, { rotations }) => sum + rotations, 0)
   return `${seconds(picture.upMs)}  checkout ${split}  ${rate.toFixed(0)} calls/s, ${errors.toFixed(1)} errors/s  ${rotations} rotations  control plane ${picture.ps.mesh.control.state}`
 }
 
@@ -104,11 +103,11 @@ function lock(mtlsShare: number | undefined, paint: Paint): string {
   return paint('yellow', `🔓 mTLS ${percent(mtlsShare)}`)
 }
 
-function certificateLines(certificates: readonly CertificateStatus[], { paint, nowEpochMs }: ViewOptions): string[] {
-  const cells = certificates.map(({ pod, notAfter, issued }) => {
+function certificateLines(certificates: Picture['certificates'], { paint, nowEpochMs }: ViewOptions): string[] {
+  const cells = certificates.map(({ pod, notAfter, rotations }) => {
     const leftMs = Date.parse(notAfter) - nowEpochMs
     const left = leftMs > 0 ? `${seconds(leftMs)} left` : 'expired'
-    return `${pod.padEnd(28)}${left.padStart(11)}${`${issued - 1} rotated`.padStart(12)}`
+    return `${pod.padEnd(28)}${left.padStart(11)}${`${rotations} rotated`.padStart(12)}`
   })
   const lines: string[] = []
   for (let i = 0; i < cells.length; i += 2) lines.push(`  ${cells.slice(i, i + 2).join('    ')}`)

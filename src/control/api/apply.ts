@@ -49,12 +49,7 @@ interface Plan {
 }
 
 /** What to write, each write bound to the state that it was decided on. */
-function planApply(
-  store: Store,
-  objects: readonly MeshObject[],
-  owner: string | undefined,
-  nowIso: string,
-): Plan {
+function planApply(store: Store, objects: readonly MeshObject[], owner: string | undefined, nowIso: string): Plan {
   const plan: Plan = { objects: [], changes: [], writes: [] }
   // of two documents for one object the last counts, as with kubectl
   const byKey = new Map(objects.map((object) => [storeKeyOf(object), object]))

@@ -43,7 +43,7 @@ export class Telemetry implements TelemetrySink {
     this.#counters.addTcpOpened(x)
   }
 
-  /** Prometheus text; with `name`, only of metrics whose name contains it. */
+  /** Prometheus text; with `name`, only of metrics whose name contains it (or one of several, parted by commas). */
   async prometheus(name = ''): Promise<string> {
     this.#exposition ??= this.#loadExposition()
     return (await this.#exposition).text(name)
