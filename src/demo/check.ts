@@ -7,6 +7,7 @@ import { strictRefusesOutsider } from './claims/outsider.ts'
 import { certificatesRotate } from './claims/rotation.ts'
 import { canaryAsAsked, changeUnderLoad } from './claims/split.ts'
 import type { Story, Verdict } from './claims/story.ts'
+import { settledCounters } from './claims/story.ts'
 import { wireIsEncrypted } from './claims/wire.ts'
 import { Load } from './load.ts'
 import type { DemoMesh } from './mesh.ts'
@@ -29,7 +30,7 @@ const CLAIMS: readonly [name: string, claim: Claim][] = [
 export async function checkStory(mesh: DemoMesh, print: (line: string) => void): Promise<boolean> {
   const proxyPort = await mesh.proxyPortOf('frontend')
   const background = new Load({ proxyPort, url: CANARY_URL, ratePerSecond: BACKGROUND_RATE })
-  const story = { mesh, proxyPort, background, start: await mesh.scraper.read(await mesh.pods()) }
+  const story = { mesh, proxyPort, background, start: await settledCounters(mesh) }
   background.start()
   let passed = 0
   for (const [index, [name, claim]] of CLAIMS.entries()) {

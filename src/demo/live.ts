@@ -3,6 +3,7 @@
  * seconds elsewhere. Ends when `signal` aborts; leaves the terminal as it was.
  */
 import { join } from 'node:path'
+import { UnreachableError } from '../client/errors.ts'
 import type { DemoMesh } from './mesh.ts'
 import { Photographer } from './picture.ts'
 import { ROUTES, SHOP_DIR, shownPath } from './shop.ts'
@@ -27,21 +28,26 @@ export interface LiveOptions {
 
 export async function showLive({ mesh, paint, signal, out }: LiveOptions): Promise<void> {
   const photographer = new Photographer(mesh)
-  const following = photographer.followChanges(signal)
+  const finished = new AbortController()
+  const following = photographer.followChanges(AbortSignal.any([signal, finished.signal]))
   const tryNext = commands(mesh.home.dir)
   if (out.isTTY) out.write(ENTER)
   else out.write(`${tryNext.map(([what, command]) => `${what}\n  ${command}`).join('\n')}\n`)
   try {
     while (!signal.aborted) {
       const picture = await photographer.take()
-      if (out.isTTY) out.write(frame(screen(picture, { paint, nowEpochMs: Date.now(), tryNext }), out.rows))
-      else out.write(`${oneLine(picture)}\n`)
+      const options = { paint, nowEpochMs: Date.now(), tryNext, rows: out.rows - 1 }
+      out.write(out.isTTY ? frame(screen(picture, options), out.rows) : `${oneLine(picture)}\n`)
       await pauseUntil(out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS, signal)
     }
+  } catch (error) {
+    // `down` from the second terminal
+    if (!(error instanceof UnreachableError)) throw error
   } finally {
     if (out.isTTY) out.write(LEAVE)
+    finished.abort()
+    await following
   }
-  await following
 }
 
 /** A terminal with fewer rows shows the top: a longer frame would scroll. */

@@ -66,12 +66,14 @@ export class Photographer {
   async followChanges(signal: AbortSignal): Promise<void> {
     for await (const event of this.#mesh.control.watch({ signal })) {
       if (event.collection !== 'objects') continue
+      // cluster-scoped kinds have no namespace
+      const key = event.key.replace('//', '/')
       try {
         const { acked, proxies, ms } = await this.#mesh.control.delivery(event.revision, 10_000)
         const time = ms === undefined ? 'none had to be told' : `in ${ms.max.toFixed(1)} ms`
-        this.#lastChange = `${event.key}: ${acked} of ${proxies} proxies acknowledged ${time}`
+        this.#lastChange = `${key}: ${acked} of ${proxies} proxies acknowledged ${time}`
       } catch (error) {
-        this.#lastChange = `${event.key}: ${String(error)}`
+        this.#lastChange = `${key}: ${String(error)}`
       }
     }
   }

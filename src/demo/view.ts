@@ -11,29 +11,47 @@ export interface ViewOptions {
   nowEpochMs: number
   /** Commands for a second terminal. */
   tryNext: readonly (readonly [what: string, command: string])[]
+  /** Of the terminal; absent: no limit. */
+  rows?: number
 }
 
 const BAR_CELLS = 24
+const FEWEST_EDGES = 3
 
+/** All of it, or as much as the terminal has room for: certificates become one line, commands stand alone, edges are left out. */
 export function screen(picture: Picture, options: ViewOptions): string[] {
-  const { paint } = options
+  const { paint, rows = Infinity } = options
+  const top = [...header(picture, paint), '', ...splitLines(picture.split, paint), '']
+  const edges = edgeLines(picture.edges, paint)
+  const certificates = certificateLines(picture.certificates, options)
+  const news = newsLines(picture, paint)
+  const whole = [...top, ...edges, '', ...certificates, '', ...news, '', ...tryLines(options, true)]
+  if (whole.length <= rows) return whole
+  const bottom = [certificateSummary(picture.certificates, options), ...news, '', ...tryLines(options, false)]
+  const room = Math.max(rows - top.length - bottom.length - 1, FEWEST_EDGES)
+  return [...top, ...atMost(edges, room, paint), '', ...bottom]
+}
+
+function newsLines({ lastChange, outsider }: Picture, paint: Paint): string[] {
   return [
-    ...header(picture, paint),
-    '',
-    ...splitLines(picture.split, paint),
-    '',
-    ...edgeLines(picture.edges, paint),
-    '',
-    ...certificateLines(picture.certificates, options),
-    '',
-    `${paint('bold', 'LAST CHANGE')}  ${picture.lastChange}`,
-    `${paint('bold', 'OUTSIDER')}     legacy-cron, without a sidecar: ${picture.outsider === '' ? 'nothing yet' : picture.outsider}`,
-    '',
-    paint('bold', 'TRY NEXT, in a second terminal'),
-    ...options.tryNext.flatMap(([what, command]) => [`  ${paint('dim', what)}`, `    ${command}`]),
-    '',
-    paint('dim', 'Ctrl-C ends the demo.'),
+    `${paint('bold', 'LAST CHANGE')}  ${lastChange}`,
+    `${paint('bold', 'OUTSIDER')}     legacy-cron, without a sidecar: ${outsider === '' ? 'nothing yet' : outsider}`,
   ]
+}
+
+function tryLines({ paint, tryNext }: ViewOptions, explained: boolean): string[] {
+  const title = `${paint('bold', 'TRY NEXT')}  in a second terminal; Ctrl-C here ends the demo`
+  return [
+    title,
+    ...tryNext.flatMap(([what, command]) =>
+      explained ? [`  ${paint('dim', what)}`, `    ${command}`] : [`    ${command}`],
+    ),
+  ]
+}
+
+function atMost(lines: readonly string[], room: number, paint: Paint): readonly string[] {
+  if (lines.length <= room) return lines
+  return [...lines.slice(0, room - 1), paint('dim', `  ... and ${lines.length - room + 1} more`)]
 }
 
 /** The same in one line, for output that is no terminal. */
@@ -112,6 +130,13 @@ function certificateLines(certificates: Picture['certificates'], { paint, nowEpo
   const lines: string[] = []
   for (let i = 0; i < cells.length; i += 2) lines.push(`  ${cells.slice(i, i + 2).join('    ')}`)
   return [paint('bold', 'CERTIFICATES'), ...lines]
+}
+
+function certificateSummary(certificates: Picture['certificates'], { paint, nowEpochMs }: ViewOptions): string {
+  const leftMs = Math.min(...certificates.map(({ notAfter }) => Date.parse(notAfter) - nowEpochMs))
+  const rotations = certificates.map((certificate) => certificate.rotations)
+  const text = `${certificates.length} sidecars, the next expires in ${seconds(Math.max(leftMs, 0))}, ${Math.min(...rotations)} to ${Math.max(...rotations)} rotations each`
+  return `${paint('bold', 'CERTIFICATES')}  ${certificates.length === 0 ? 'none yet' : text}`
 }
 
 function measured(row: SplitRow, rows: readonly SplitRow[]): number {

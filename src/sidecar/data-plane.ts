@@ -149,7 +149,7 @@ export class DataPlane {
         if (spec.kind === 'eds' && known !== undefined) cell.cluster.setEndpoints(known)
       })
     }
-    for (const cluster of [...this.#clusters.all()]) {
+    for (const cluster of this.#clusters.all()) {
       if (named.has(cluster.spec.name)) continue
       this.#clusters.cell(cluster.spec.name).cluster = null
       cluster.close()
@@ -183,7 +183,7 @@ export class DataPlane {
         this.#routeCell(name).table = compileRoutes(resource, this.#clusters)
       })
     }
-    for (const name of [...this.#warming]) {
+    for (const name of this.#warming) {
       void this.#activate(name).then((detail) => {
         if (detail !== '') this.#options.log.error({ listener: name, detail }, 'listener could not be bound')
       })
@@ -207,7 +207,7 @@ export class DataPlane {
         ready.push(name)
       })
     }
-    for (const name of [...this.#planned.keys()]) {
+    for (const name of this.#planned.keys()) {
       if (named.has(name)) continue
       this.#planned.delete(name)
       this.#warming.delete(name)

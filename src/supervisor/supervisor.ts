@@ -43,7 +43,7 @@ export interface SupervisorOptions {
   entry?: (kind: EntryKind) => EntryCommand
 }
 
-export type SupervisorEvent =
+type SupervisorEvent =
   | { type: 'pod'; namespace: string; name: string; state: string; ready: boolean; reason: string | null }
   | { type: 'control'; reason: string | null }
 
@@ -337,11 +337,12 @@ export class Supervisor {
     clearTimeout(late)
     this.#relays.close()
     await this.#client.close()
-    await this.#api?.close()
     await this.#keepers.guardian.close()
     this.#keepers.state.close()
     for (const socket of [this.#home.controlSocket, this.#home.xdsSocket, this.#home.caSocket])
       rmSync(socket, { force: true })
+    // last: whoever waits for the end (`down`, then `up` again) asks until nobody answers
+    await this.#api?.close()
     for (const check of this.#waiting) check()
     this.#onEnded()
   }

@@ -78,6 +78,15 @@ t.test('the screen shows the split, the edges with their lock, and the certifica
   has('    apply')
 })
 
+t.test('a small terminal keeps what to try next, and says what it left out', async (t) => {
+  const edges = Array.from({ length: 13 }, (_, i) => ({ ...picture.edges[0]!, destination: `service-${i}` }))
+  const lines = screen({ ...picture, edges }, { ...options, rows: 23 })
+  t.equal(lines.length, 23)
+  t.ok(lines.some((line) => line.includes('1 sidecars, the next expires in 1m10s, 2 to 2 rotations each')))
+  t.ok(lines.some((line) => line.includes('more')))
+  t.equal(lines.at(-1), '    apply')
+})
+
 t.test('without a control plane the screen says what the sidecars do', async (t) => {
   const control = { pid: null, state: 'backoff', restarts: 1 } as const
   const lines = screen({ ...picture, ps: { ...picture.ps, mesh: { ...picture.ps.mesh, control } } }, options)

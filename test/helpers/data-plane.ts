@@ -79,7 +79,7 @@ export interface Plane {
   plane: DataPlane
   records: Records
   /** Port of the listener with this name. */
-  port(listener: string): number
+  port: (listener: string) => number
 }
 
 export function createPlane(name = 'client', credentials: CredentialSource = NO_CREDENTIALS): Plane {
@@ -130,7 +130,13 @@ export function assignment(name: string, endpoints: (number | EndpointInit)[]): 
                   : {}),
                 ...(init.workload === undefined
                   ? {}
-                  : { istio: { fields: { workload: { stringValue: `${init.workload};default;${init.workload};v1;Kubernetes` } } } }),
+                  : {
+                      istio: {
+                        fields: {
+                          workload: { stringValue: `${init.workload};default;${init.workload};v1;Kubernetes` },
+                        },
+                      },
+                    }),
               },
             },
           }
@@ -185,7 +191,11 @@ export function forward(cluster: string, more: Partial<XdsRoute> = {}, action: o
 
 export function weighted(...clusters: [string, number][]): XdsRoute {
   const list = clusters.map(([name, value]) => ({ name, weight: { value } }))
-  return { name: 'default', match: { prefix: '/' }, route: { weightedClusters: { clusters: list }, timeout: { seconds: 0 } } }
+  return {
+    name: 'default',
+    match: { prefix: '/' },
+    route: { weightedClusters: { clusters: list }, timeout: { seconds: 0 } },
+  }
 }
 
 export function routes(name: string, ...list: XdsRoute[]): XdsRoutes {

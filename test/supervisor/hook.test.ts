@@ -66,6 +66,7 @@ function parse(head: Buffer): { destination: string; port: number; rest: Buffer 
 /** 8080: HTTP; 8443: HTTP over TLS; others: an echo. */
 function serve(socket: Socket, port: number, rest: Buffer): void {
   const http = (s: Socket): void => {
+    s.resume()
     s.once('data', () => s.end('HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nmesh'))
   }
   // paused: what is put back must wait for its new reader

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Argument, InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import { checkStory } from '../../demo/check.ts'
+import { lastLine } from '../../demo/last-line.ts'
 import { showLive } from '../../demo/live.ts'
 import { DemoMesh } from '../../demo/mesh.ts'
 import { ROUTES, shopSource, shopWorkloads, shownPath } from '../../demo/shop.ts'
@@ -86,8 +87,10 @@ async function start(homeDir: string, options: StartOptions): Promise<DemoMesh> 
   const workloads = shopWorkloads({ loadPerSecond: load, ...(publishPort === undefined ? {} : { publishPort }) })
   const sources = [workloads, shopSource(ROUTES.canary9010), shopSource(ROUTES.permissive)]
   const mesh = await DemoMesh.start({ home, ttlSeconds, fresh, sources })
-  const { pods } = await mesh.supervisor.ps()
+  const pods = await mesh.pods()
   print(`${pods.length} pods ready after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
+  const userDb = pods.find((pod) => pod.workload === 'user-db')
+  if (!lastLine(userDb?.logFile).includes('Python')) print('python3 was not found: user-db runs as its Node twin')
   return mesh
 }
 

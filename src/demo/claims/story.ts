@@ -4,6 +4,10 @@ import type { Reading } from '../edges.ts'
 import { growth, isFailure } from '../edges.ts'
 import type { Load } from '../load.ts'
 import type { DemoMesh } from '../mesh.ts'
+import { pause, until } from '../mesh.ts'
+
+const SETTLED_FOR_MS = 1000
+const SETTLED_WITHIN_MS = 20_000
 
 export interface Verdict {
   ok: boolean
@@ -23,14 +27,34 @@ export interface Story {
 
 /** Requests that failed so far: of our own load, and of all that the sidecars' callers saw. */
 export async function failures({ mesh, background, start }: Story): Promise<number> {
-  const now = await mesh.scraper.read(await mesh.pods())
-  const seen = growth(start, now).filter(
-    (sample) => sample.name === 'istio_requests_total' && sample.labels['reporter'] === 'source' && isFailure(sample),
-  )
-  return Math.max(
-    background.failed,
-    seen.reduce((sum, { value }) => sum + value, 0),
-  )
+  return Math.max(background.failed, failedBetween(start, await readCounters(mesh)))
+}
+
+/**
+ * Counters from which on nothing may fail. The load generator buys from its first second, when not all services are
+ * there yet: the start is over once purchases succeed for a while.
+ */
+export async function settledCounters(mesh: DemoMesh): Promise<Reading> {
+  let before = await readCounters(mesh)
+  await until(SETTLED_WITHIN_MS, async () => {
+    await pause(SETTLED_FOR_MS)
+    const now = await readCounters(mesh)
+    const failed = failedBetween(before, now)
+    before = now
+    return failed === 0 ? undefined : `${failed} purchases failed in the last second`
+  })
+  return before
+}
+
+async function readCounters(mesh: DemoMesh): Promise<Reading> {
+  return mesh.scraper.read(await mesh.pods())
+}
+
+function failedBetween(before: Reading, after: Reading): number {
+  return growth(before, after)
+    .filter(({ name, labels }) => name === 'istio_requests_total' && labels['reporter'] === 'source')
+    .filter(isFailure)
+    .reduce((sum, { value }) => sum + value, 0)
 }
 
 export function isComplete({ acked, proxies }: Delivery): boolean {

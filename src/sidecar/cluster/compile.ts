@@ -25,7 +25,7 @@ const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
 /** Whole milliseconds of a Duration; `fallback` where absent. */
 export function durationMs(duration: google.protobuf.Duration | null | undefined, fallback: number): number {
   if (duration === null || duration === undefined) return fallback
-  return Number(duration.seconds ?? 0) * 1000 + Math.round((duration.nanos ?? 0) / 1e6)
+  return (duration.seconds ?? 0) * 1000 + Math.round((duration.nanos ?? 0) / 1e6)
 }
 
 export function compileCluster(cluster: Cluster): ClusterSpec {

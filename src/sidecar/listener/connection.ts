@@ -5,8 +5,6 @@ import type { ConnectionInfo } from '../stream/context.ts'
 /** An accepted connection, after TLS. */
 export interface Downlink extends TunnelSide {
   info: ConnectionInfo
-  /** Its end was read already, with the first bytes. */
-  ended: boolean
 }
 
 export interface Connection {

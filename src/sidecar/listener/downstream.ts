@@ -12,8 +12,7 @@
 import type { Socket } from 'node:net'
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import type { BodySink } from '../codec/http1/chunked.ts'
-import { encodeFields, framingLine, HOP_BY_HOP, LAST_CHUNK, statusLine } from '../codec/http1/encode.ts'
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_UNTIL_CLOSE, BodyReader, Framing } from '../codec/http1/framing.ts'
+import { BODY_LENGTH, BODY_NONE, BodyReader, Framing } from '../codec/http1/framing.ts'
 import { type Head, HeadReader } from '../codec/http1/head.ts'
 import { parseTarget } from '../codec/http1/target.ts'
 import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../codec/http1/verdict.ts'
@@ -21,11 +20,12 @@ import { addressLabel } from '../pool/dial.ts'
 import type { Http1Connection } from '../pool/http1.ts'
 import { Writer } from '../pool/writer.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
-import { dateLine, DROP_RESPONSE } from '../stream/headers.ts'
 import { protocolReply } from '../stream/local-reply.ts'
-import { type DownstreamPeer, Stream } from '../stream/stream.ts'
+import type { DownstreamPeer } from '../stream/downstream-peer.ts'
+import { Stream } from '../stream/stream.ts'
 import { resetSide, Tunnel } from '../stream/tunnel.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
+import { ResponseWriter } from './response-writer.ts'
 
 const HEAD = 0
 const BODY = 1
@@ -54,6 +54,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   readonly #onConnect: ConnectHandler | null
   readonly #info: ConnectionInfo
   readonly #writer: Writer
+  readonly #response: ResponseWriter
   readonly #reader: HeadReader
   readonly #framing = new Framing()
   readonly #body = new BodyReader()
@@ -62,8 +63,6 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   #state = HEAD
   #keepAlive = true
   #draining = false
-  /** The response's body goes out in chunks. */
-  #chunked = false
   #responseDone = false
   /** Bytes that wait for the stream or for the response before them. */
   #held: Buffer | null = null
@@ -93,6 +92,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#onConnect = onConnect
     this.#info = link.info
     this.#writer = new Writer(link.socket)
+    this.#response = new ResponseWriter(this.#writer, settings)
     this.#reader = new HeadReader('request', settings.maxHeadBytes)
     this.#stream = new Stream(this, settings, link.info)
     this.#lastMs = settings.proxy.nowMs()
@@ -106,7 +106,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   start(head: Buffer | null): void {
     if (head !== null && head.length > 0) this.#onData(head)
     if (!this.#paused && this.#state < CLOSED) this.#socket.resume()
-    if (this.#link.ended) this.#onClientEnd()
+    if (this.#socket.readableEnded) this.#onClientEnd()
   }
 
   get isIdle(): boolean {
@@ -199,7 +199,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     if (x.authority === '') x.authority = this.#defaultAuthority()
     this.#keepAlive = this.#framing.keepAlive && !this.#draining
     this.#responseDone = false
-    this.#chunked = false
+    this.#response.begin(head.minor)
     this.#state = this.#framing.kind === BODY_NONE ? WAIT : BODY
     if (this.#state === BODY) this.#body.start(this.#framing)
     this.#stream.begin(head, this.#framing)
@@ -260,6 +260,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     if (held !== null) this.#process(held, 0)
     else if (this.#stream.isActive) this.#stream.onRequestReadEnd()
     this.#updatePause()
+    if (held !== null && this.#clientEnded) this.#onClientEnd()
   }
 
   #updatePause(): void {
@@ -273,46 +274,32 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   // ---- responses out
 
   sendInterim(head: Head): void {
-    if (this.#reader.head.minor === 0) return
-    this.#writer.text(statusLine(head.status))
-    encodeFields(this.#writer, head, HOP_BY_HOP)
-    this.#writer.text('\r\n')
+    this.#response.interim(head)
   }
 
   sendHead(head: Head, framing: Framing, lines: string): void {
-    this.#writer.text(statusLine(head.status))
-    encodeFields(this.#writer, head, DROP_RESPONSE)
-    if (this.#requestOpen) this.#keepAlive = false // answered early: what is left of the body cannot be told apart
-    let frame = ''
-    if (framing.kind === BODY_CHUNKED || framing.kind === BODY_UNTIL_CLOSE) {
-      this.#chunked = this.#reader.head.minor === 1
-      if (this.#chunked) frame = framingLine(BODY_CHUNKED, 0)
-      else this.#keepAlive = false
-    } else if (framing.hasLength && head.status !== 204) frame = framingLine(BODY_LENGTH, framing.lengthBytes)
-    this.#writer.text(`${lines}${frame}${this.#connectionLine()}\r\n`)
+    if (this.#state === BODY) this.#keepAlive = false // answered early: the rest of the body cannot be told apart
+    this.#keepAlive = this.#response.head(head, framing, lines, this.#keepAlive && !this.#draining)
   }
 
   // hot
   sendBody(buf: Buffer, start: number, end: number): void {
-    if (this.#chunked) this.#writer.chunk(buf, start, end)
-    else this.#writer.body(buf, start, end)
+    this.#response.body(buf, start, end)
   }
 
   sendEnd(): void {
-    if (this.#chunked) this.#writer.text(LAST_CHUNK)
+    this.#response.end()
     this.#responseDone = true
   }
 
   sendLocal(status: number, body: string, lines: string): void {
-    if (this.#requestOpen) {
+    if (this.#state === BODY) {
       const short = this.#framing.kind === BODY_LENGTH && this.#framing.lengthBytes <= MAX_DISCARD_BYTES
       if (short && !this.#framing.expectContinue) this.#state = DISCARD
       else this.#keepAlive = false
     }
-    const { serverName, proxy } = this.#settings
-    const own = `server: ${serverName}\r\n${dateLine(proxy.nowEpochMs())}content-length: ${body.length}\r\n`
-    this.#writer.text(`${statusLine(status)}${lines}${own}${this.#connectionLine()}\r\n`)
-    if (this.#stream.method !== 'HEAD') this.#writer.text(body)
+    const isHead = this.#stream.method === 'HEAD'
+    this.#response.local(status, body, lines, isHead, this.#keepAlive && !this.#draining)
     this.#responseDone = true
   }
 
@@ -340,9 +327,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   switchProtocols(head: Head, upstream: Http1Connection, rest: Buffer): void {
     const { proxy, idleTimeoutMs } = this.#settings
-    this.#writer.text(statusLine(101))
-    encodeFields(this.#writer, head, DROP_RESPONSE)
-    this.#writer.text('connection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    this.#response.switching(head)
     this.#writer.flush()
     const held = this.#held
     this.#detach()
@@ -360,16 +345,6 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   }
 
   // ---- ends
-
-  /** The request's body has not come to its end. */
-  get #requestOpen(): boolean {
-    return this.#state === BODY
-  }
-
-  #connectionLine(): string {
-    if (!this.#keepAlive || this.#draining) return 'connection: close\r\n'
-    return this.#reader.head.minor === 0 ? 'connection: keep-alive\r\n' : ''
-  }
 
   #next(): void {
     this.#state = HEAD
@@ -440,8 +415,10 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     }
   }
 
+  /** Node tells the end of a paused socket too, so bytes may still be held that came before it. */
   #onClientEnd(): void {
     this.#clientEnded = true
+    if (this.#held !== null) return
     switch (this.#state) {
       case HEAD:
         if (this.#reader.isIdle) this.#close()

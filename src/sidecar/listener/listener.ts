@@ -157,13 +157,13 @@ export class Listener implements ConnectionOwner {
     this.#closed = true
     this.#server?.close()
     this.#server = null
-    for (const connection of [...this.#connections]) connection.drain()
+    for (const connection of this.#connections) connection.drain()
   }
 
   destroy(): void {
     this.drain()
     for (const acceptor of this.#acceptors.values()) acceptor.close()
-    for (const connection of [...this.#connections]) connection.destroy()
+    for (const connection of this.#connections) connection.destroy()
   }
 }
 
@@ -176,7 +176,7 @@ function plainLink(raw: net.Socket, seen: Seen, originalDst: Address | null): Do
     originalDst,
     clientCert: '',
   }
-  return { socket: raw, raw, info, ended: raw.readableEnded }
+  return { socket: raw, raw, info }
 }
 
 function endLabel(host: string | undefined, port: number | undefined): string {

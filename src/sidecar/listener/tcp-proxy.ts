@@ -129,7 +129,6 @@ export class TcpProxy implements Connection {
       onEnd: (why) => this.#onTunnelEnd(why),
     })
     this.#tunnel.start(this.#head, null)
-    if (this.#link.ended) link.socket.end()
     this.#head = null
   }
 

@@ -52,8 +52,7 @@ export class Http1Pool implements ConnectionOwner {
 
   // hot: the first branch only
   acquire(handler: UpstreamHandler, fresh: boolean): void {
-    while (!fresh && this.#idle.length > 0) {
-      const connection = this.#idle.pop()!
+    for (let connection = this.#newest(fresh); connection !== undefined; connection = this.#newest(fresh)) {
       if (this.#nowMs() - connection.idleSinceMs >= connection.keepAliveMs || this.#isOld(connection)) {
         connection.destroy()
         continue
@@ -63,6 +62,10 @@ export class Http1Pool implements ConnectionOwner {
       return
     }
     this.#dialFor(handler)
+  }
+
+  #newest(fresh: boolean): Http1Connection | undefined {
+    return fresh ? undefined : this.#idle.pop()
   }
 
   /** Takes back an `acquire` that has not been answered. */
@@ -87,7 +90,7 @@ export class Http1Pool implements ConnectionOwner {
 
   onIdle(connection: Http1Connection): void {
     const max = this.#settings.maxRequestsPerConnection
-    if (this.#closed || (max > 0 && connection.numRequests >= max) || this.#isOld(connection)) {
+    if ((max > 0 && connection.numRequests >= max) || this.#isOld(connection)) {
       connection.destroy()
       return
     }
@@ -96,6 +99,10 @@ export class Http1Pool implements ConnectionOwner {
       this.#limits.numPending--
       connection.start(waiter)
       waiter.onReady(connection)
+      return
+    }
+    if (this.#closed) {
+      connection.destroy()
       return
     }
     connection.idleSinceMs = this.#nowMs()
@@ -159,7 +166,7 @@ export class Http1Pool implements ConnectionOwner {
   }
 
   #retire(which: (connection: Http1Connection) => boolean): void {
-    for (const connection of [...this.#all]) {
+    for (const connection of this.#all) {
       if (!which(connection)) continue
       if (connection.isIdle) connection.destroy()
       else connection.retired = true

@@ -124,7 +124,8 @@ function compileAction(route: XdsRoute, clusters: Clusters): RouteAction {
   if (route.directResponse !== undefined && route.directResponse !== null) {
     const { status, body } = route.directResponse
     const bytes = body?.inlineBytes
-    const text = bytes !== undefined && bytes !== null && bytes.length > 0 ? Buffer.from(bytes).toString('latin1') : undefined
+    const text =
+      bytes !== undefined && bytes !== null && bytes.length > 0 ? Buffer.from(bytes).toString('latin1') : undefined
     return {
       kind: 'direct',
       status: status ?? 200,
@@ -171,7 +172,7 @@ function compileRetry(policy: envoy.config.route.v3.RetryPolicy): RetryPolicy {
     perTryTimeoutMs: durationMs(policy.perTryTimeout, 0),
     backOffBaseMs: baseMs,
     backOffMaxMs: durationMs(policy.retryBackOff?.maxInterval, baseMs * 10),
-    hostAttempts: (policy.retryHostPredicate ?? []).length > 0 ? Number(policy.hostSelectionRetryMaxAttempts ?? 1) : 0,
+    hostAttempts: (policy.retryHostPredicate ?? []).length > 0 ? (policy.hostSelectionRetryMaxAttempts ?? 1) : 0,
   }
 }
 

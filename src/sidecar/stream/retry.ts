@@ -1,21 +1,68 @@
 /**
- * What may be sent again, and when: a policy's attempts and its backoff.
- * In: the policy, how often it was tried. Out: yes or no, a delay. Source: Envoy, "x-envoy-retry-on", RetryBackOff.
+ * What may be sent again, and when: the attempts of one request under its route's policy.
+ * In: the policy, faults. Out: yes or no, a delay. Owns: what was sent of the body, the endpoints tried.
+ * Source: Envoy, "x-envoy-retry-on", RetryBackOff; RFC 9110 section 9.2.2 for idempotent methods.
  */
+import type { Endpoint } from '../cluster/endpoint.ts'
 import type { RetryPolicy } from '../route/action.ts'
+import type { Fault } from './local-reply.ts'
+import { Replay } from './replay.ts'
 
-/** Methods whose repetition changes nothing (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
-/** Request bodies up to this are kept until the response begins, in case they are sent again. */
-export const MAX_REPLAY_BYTES = 64 * 1024
+export class Attempts {
+  readonly replay = new Replay()
+  readonly tried: Endpoint[] = []
+  /** Made so far. */
+  num = 0
+  /** A stale pooled connection was replaced already. */
+  replaced = false
+  #policy: RetryPolicy | null = null
 
-export function isIdempotent(method: string): boolean {
-  return IDEMPOTENT.has(method)
-}
+  begin(policy: RetryPolicy | null): void {
+    this.#policy = policy
+    this.num = 0
+    this.replaced = false
+    this.tried.length = 0
+    this.replay.reset()
+  }
 
-/** Full jitter: retry n waits anything below (2^n - 1) times the base, at most the maximum. */
-export function backOffMs(policy: RetryPolicy, attempt: number, random: () => number): number {
-  const ceilingMs = Math.min((2 ** attempt - 1) * policy.backOffBaseMs, policy.backOffMaxMs)
-  return random() * ceilingMs
+  get hostAttempts(): number {
+    return this.#policy?.hostAttempts ?? 0
+  }
+  get perTryTimeoutMs(): number {
+    return this.#policy?.perTryTimeoutMs ?? 0
+  }
+  /** The policy's retries are used up (flag URX). */
+  get exhausted(): boolean {
+    return this.#policy !== null && this.#policy.numRetries > 0 && this.num > this.#policy.numRetries
+  }
+
+  /** Whether the policy asks for another attempt after `fault`, and all that was sent can be sent again. */
+  wants(fault: Fault): boolean {
+    const policy = this.#policy
+    if (policy === null) return false
+    if (fault === 'connect_failure' || fault === 'connect_timeout') return policy.onConnectFailure
+    const wanted = fault === 'connection_termination' || fault === 'protocol_error' || fault === 'per_try_timeout'
+    return wanted && policy.onReset && this.replay.isComplete
+  }
+
+  wantsAfterStatus(status: number): boolean {
+    return this.#policy !== null && this.#policy.onStatus(status) && this.replay.isComplete
+  }
+
+  /**
+   * A connection from the pool that ended without an answer may have been closed before our request came. Once, for
+   * idempotent methods: for others nobody knows whether the server acted.
+   */
+  mayReplaceStale(method: string): boolean {
+    return !this.replaced && IDEMPOTENT.has(method) && this.replay.isComplete
+  }
+
+  /** Full jitter: retry n waits anything below (2^n - 1) times the base, at most the maximum. -1: none is left. */
+  delayMs(random: () => number): number {
+    const policy = this.#policy
+    if (policy === null || this.num > policy.numRetries) return -1
+    return random() * Math.min((2 ** this.num - 1) * policy.backOffBaseMs, policy.backOffMaxMs)
+  }
 }

@@ -12,7 +12,6 @@
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import { BODY_NONE, type Framing } from '../codec/http1/framing.ts'
 import type { Head } from '../codec/http1/head.ts'
-import { nameId } from '../codec/http1/names.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ClusterCell } from '../cluster/clusters.ts'
 import type { Endpoint } from '../cluster/endpoint.ts'
@@ -21,47 +20,18 @@ import type { Http1Connection, PoolFault, ResetFault, UpstreamHandler } from '..
 import { chooseCluster, type ForwardAction, redirectLocation } from '../route/action.ts'
 import { findRoute, type VirtualHost } from '../route/table.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
+import { describeRequest } from './describe.ts'
+import type { DownstreamPeer } from './downstream-peer.ts'
 import { type AttemptMarks, encodeRequest, isWebSocket, responseLines } from './headers.ts'
-import { requestId } from './ids.ts'
 import { type Fault, localReply } from './local-reply.ts'
 import { originalDestination } from './original-destination.ts'
-import { decodePeerMetadata } from './peer-metadata.ts'
-import { Replay } from './replay.ts'
-import { backOffMs, isIdempotent } from './retry.ts'
-
-/** The downstream connection, as a stream sees it. */
-export interface DownstreamPeer {
-  /** Body bytes may come (again); what was held back comes now, then `onRequestReadEnd`. */
-  resumeRequest(): void
-  pauseRequest(): void
-  sendInterim(head: Head): void
-  sendHead(head: Head, framing: Framing, lines: string): void
-  sendBody(buf: Buffer, start: number, end: number): void
-  sendEnd(): void
-  /** A whole response of our own; `lines` are header lines. */
-  sendLocal(status: number, body: string, lines: string): void
-  /** Gives what waits to the socket. False: it has enough. */
-  flush(): boolean
-  /** The response cannot be completed: cut the connection so that this shows. */
-  abort(): void
-  /** Hands both sides to a tunnel; its end is told by `onTunnelEnd`. */
-  switchProtocols(head: Head, upstream: Http1Connection, rest: Buffer): void
-  /** The exchange is over. */
-  exchangeDone(): void
-}
+import { Attempts } from './retry.ts'
 
 const IDLE = 0
 const WAITING = 1
 const SENT = 2
 const RESPONDING = 3
 const TUNNEL = 4
-
-const REQUEST_ID = nameId('x-request-id')
-const USER_AGENT = nameId('user-agent')
-const FORWARDED_FOR = nameId('x-forwarded-for')
-const CONTENT_TYPE = nameId('content-type')
-const PEER_METADATA = nameId('x-envoy-peer-metadata')
-const ORIGINAL_PATH = nameId('x-envoy-original-path')
 
 export class Stream implements UpstreamHandler {
   readonly x = new Exchange()
@@ -72,13 +42,12 @@ export class Stream implements UpstreamHandler {
   readonly #routeTimer = new TimerEntry(() => this.#onTimeout('route_timeout'))
   readonly #tryTimer = new TimerEntry(() => this.#onTimeout('per_try_timeout'))
   readonly #backOff = new TimerEntry(() => this.#attempt())
-  readonly #replay = new Replay()
+  readonly #attempts = new Attempts()
   readonly #replaySink = {
     onBody: (buf: Buffer, start: number, end: number): void => {
       this.#upstream?.sendBody(this.#framing!.kind, buf, start, end)
     },
   }
-  readonly #tried: Endpoint[] = []
   readonly #marks: AttemptMarks = { attempt: 0, expectedTimeoutMs: 0, toMeshPeer: false, upgrade: false }
   #state = IDLE
   #head: Head | null = null
@@ -92,9 +61,7 @@ export class Stream implements UpstreamHandler {
   #upstream: Http1Connection | null = null
   #requestDone = false
   #upstreamPaused = false
-  #attempts = 0
   #onReused = false
-  #staleRetried = false
   #sentMs = 0
   /** The downstream is handing over what it read; it flushes when it is through. */
   #inRead = false
@@ -124,16 +91,13 @@ export class Stream implements UpstreamHandler {
     this.#head = head
     this.#framing = framing
     this.#requestDone = framing.kind === BODY_NONE
-    this.#replay.reset()
-    this.#tried.length = 0
-    this.#attempts = 0
-    this.#staleRetried = false
+    this.#attempts.begin(null)
     this.#upstreamPaused = false
     this.#action = null
     this.#cluster = null
     this.#endpoint = null
     this.wantsUpgrade = isWebSocket(this.x.method, head, framing)
-    this.#describe(head)
+    describeRequest(this.x, head, this.#settings, this.#info)
     this.#inRead = true
     this.#route(head)
     this.#inRead = false
@@ -142,7 +106,7 @@ export class Stream implements UpstreamHandler {
   // hot
   onRequestBody(buf: Buffer, start: number, end: number): void {
     this.x.bytesReceived += end - start
-    if (this.#state === SENT) this.#replay.keep(buf, start, end)
+    if (this.#state === SENT) this.#attempts.replay.keep(buf, start, end)
     this.#upstream?.sendBody(this.#framing!.kind, buf, start, end)
   }
 
@@ -187,34 +151,6 @@ export class Stream implements UpstreamHandler {
   }
 
   // ---- route and cluster
-
-  #describe(head: Head): void {
-    const { x } = this
-    const { proxy, inbound, generateRequestId } = this.#settings
-    const info = this.#info
-    x.inbound = inbound
-    x.startMs = proxy.nowMs()
-    x.startEpochMs = proxy.nowEpochMs()
-    x.requestId = head.get(REQUEST_ID)
-    if (x.requestId === '' && generateRequestId) x.requestId = requestId()
-    x.userAgent = head.get(USER_AGENT)
-    x.forwardedFor = head.get(FORWARDED_FOR)
-    if (head.get(CONTENT_TYPE).startsWith('application/grpc')) x.protocol = 'grpc'
-    x.downstreamLocalAddress = info.localAddress
-    x.downstreamRemoteAddress = info.remoteAddress
-    x.requestedServerName = info.sni
-    if (!inbound) {
-      x.source = proxy.self
-      return
-    }
-    x.destination = proxy.self
-    x.downstreamPrincipal = info.peerId
-    if (info.peerId === '') return
-    x.mutualTls = true
-    x.originalPath = head.get(ORIGINAL_PATH)
-    const metadata = head.get(PEER_METADATA)
-    if (metadata !== '') x.source = decodePeerMetadata(metadata)
-  }
 
   #route(head: Head): void {
     const { x } = this
@@ -264,6 +200,7 @@ export class Stream implements UpstreamHandler {
     }
     cluster.limits.numRequests++
     this.#cluster = cluster
+    this.#attempts.begin(action.retry)
     if (this.#requestDone) this.#armRouteTimer()
     this.#attempt()
   }
@@ -276,7 +213,7 @@ export class Stream implements UpstreamHandler {
       this.#fail('no_cluster')
       return
     }
-    this.#attempts++
+    this.#attempts.num++
     let endpoint: Endpoint | null
     if (cluster.spec.kind === 'original_dst') {
       const address = originalDestination(this.#info, this.#settings.forwardProxy, x.authority)
@@ -285,7 +222,7 @@ export class Stream implements UpstreamHandler {
         return
       }
       endpoint = address === null ? null : cluster.originalDestination(address)
-    } else endpoint = cluster.pick(this.#tried, this.#action!.retry?.hostAttempts ?? 0)
+    } else endpoint = cluster.pick(this.#attempts.tried, this.#attempts.hostAttempts)
     if (endpoint === null) {
       this.#fail('no_endpoint')
       return
@@ -296,7 +233,7 @@ export class Stream implements UpstreamHandler {
     x.upstreamHost = endpoint.label
     if (!x.inbound) x.destination = endpoint.workload
     this.#state = WAITING
-    endpoint.pool.acquire(this, this.#staleRetried)
+    endpoint.pool.acquire(this, this.#attempts.replaced)
   }
 
   // ---- the response, from upstream
@@ -317,15 +254,15 @@ export class Stream implements UpstreamHandler {
     this.#sentMs = proxy.nowMs()
     const marks = this.#marks
     const timeoutMs = this.#action!.timeoutMs
-    marks.attempt = this.#vhost!.includeAttemptCount ? this.#attempts : 0
+    marks.attempt = this.#vhost!.includeAttemptCount && !x.inbound ? this.#attempts.num : 0 // inbound passes on what came
     marks.expectedTimeoutMs = timeoutMs === 0 ? 0 : Math.max(1, Math.round(timeoutMs - (this.#sentMs - x.startMs)))
     marks.toMeshPeer = !x.inbound && link.peerId !== ''
     marks.upgrade = this.wantsUpgrade
     encodeRequest(connection.writer, this.#head!, framing, x, this.#settings, this.#info, marks)
-    this.#replay.sendAgain(this.#replaySink)
+    this.#attempts.replay.sendAgain(this.#replaySink)
     if (this.#requestDone) connection.sendEnd(framing.kind)
-    const tryMs = this.#action!.retry?.perTryTimeoutMs ?? 0
-    if (tryMs > 0) proxy.wheel.schedule(this.#tryTimer, tryMs)
+    const { perTryTimeoutMs } = this.#attempts
+    if (perTryTimeoutMs > 0) proxy.wheel.schedule(this.#tryTimer, perTryTimeoutMs)
     if (this.#inRead) return
     if (this.#requestDone) connection.writer.flush()
     else this.#peer.resumeRequest()
@@ -334,9 +271,7 @@ export class Stream implements UpstreamHandler {
   onPoolFailure(fault: PoolFault, detail: string): void {
     this.#endpoint!.numFailed++
     this.x.upstreamTransportFailure = detail
-    const retry = this.#action!.retry
-    const wanted = (fault === 'connect_failure' || fault === 'connect_timeout') && (retry?.onConnectFailure ?? false)
-    if (wanted && this.#retry()) return
+    if (this.#attempts.wants(fault) && this.#retry()) return
     this.#fail(fault)
   }
 
@@ -347,14 +282,14 @@ export class Stream implements UpstreamHandler {
   onHead(head: Head, framing: Framing): void {
     const { x } = this
     const { proxy, serverName } = this.#settings
-    if (this.#action!.retry?.onStatus(head.status) === true && this.#requestDone && this.#replay.isComplete) {
+    if (this.#requestDone && this.#attempts.wantsAfterStatus(head.status)) {
       const upstream = this.#upstream!
       if (this.#retry()) {
         upstream.cancel()
         return
       }
     }
-    this.#replay.drop()
+    this.#attempts.replay.drop()
     proxy.wheel.cancel(this.#tryTimer)
     this.#state = RESPONDING
     x.responseCode = head.status
@@ -397,15 +332,15 @@ export class Stream implements UpstreamHandler {
       return
     }
     x.connectionTerminationDetails = detail === 'closed' ? '' : detail.replaceAll(' ', '_')
-    const stale = this.#onReused && !this.#staleRetried && fault === 'connection_termination'
-    if (stale && isIdempotent(x.method) && this.#replay.isComplete) {
-      this.#staleRetried = true // not counted: the server never saw it, or will see the same twice
-      this.#attempts--
+    const attempts = this.#attempts
+    if (this.#onReused && fault === 'connection_termination' && attempts.mayReplaceStale(x.method)) {
+      attempts.replaced = true
+      attempts.num-- // not counted: the server never saw it, or will see the same twice
       this.#releaseEndpoint()
       this.#attempt()
       return
     }
-    if (this.#action!.retry?.onReset === true && this.#replay.isComplete && this.#retry()) return
+    if (attempts.wants(fault) && this.#retry()) return
     this.#fail(fault)
   }
 
@@ -430,19 +365,18 @@ export class Stream implements UpstreamHandler {
 
   /** Another attempt after a pause, if the policy has one left. */
   #retry(): boolean {
-    const retry = this.#action!.retry
-    if (retry === null) return false
-    if (this.#attempts > retry.numRetries) {
-      if (retry.numRetries > 0) this.x.responseFlags = 'URX'
+    const { wheel, random } = this.#settings.proxy
+    const delayMs = this.#attempts.delayMs(random)
+    if (delayMs < 0) {
+      if (this.#attempts.exhausted) this.x.responseFlags = 'URX'
       return false
     }
-    const { wheel, random } = this.#settings.proxy
-    this.#tried.push(this.#endpoint!)
+    this.#attempts.tried.push(this.#endpoint!)
     this.#releaseEndpoint()
     this.#upstream = null
     wheel.cancel(this.#tryTimer)
     this.#state = WAITING
-    wheel.schedule(this.#backOff, backOffMs(retry, this.#attempts, random))
+    wheel.schedule(this.#backOff, delayMs)
     return true
   }
 
@@ -454,9 +388,8 @@ export class Stream implements UpstreamHandler {
       this.#peer.abort()
       return
     }
-    const retried = fault === 'per_try_timeout' && this.#action!.retry?.onReset === true && this.#replay.isComplete
     const upstream = this.#upstream
-    if (retried && this.#retry()) {
+    if (this.#attempts.wants(fault) && this.#retry()) {
       upstream?.cancel()
       return
     }
@@ -473,7 +406,7 @@ export class Stream implements UpstreamHandler {
   }
 
   #fail(fault: Fault): void {
-    const reply = localReply(fault, this.x.upstreamTransportFailure, this.#attempts > 1)
+    const reply = localReply(fault, this.x.upstreamTransportFailure, this.#attempts.num > 1)
     this.#reply(
       reply.status,
       reply.details,

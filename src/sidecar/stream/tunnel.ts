@@ -54,6 +54,9 @@ export class Tunnel {
     if (this.#idleMs > 0) this.#wheel.schedule(this.#idle, this.#idleMs)
     this.#down.socket.resume()
     this.#up.socket.resume()
+    // an end that came while nobody listened is not told again
+    if (this.#down.socket.readableEnded) this.#onHalfEnd(this.#up)
+    if (this.#up.socket.readableEnded) this.#onHalfEnd(this.#down)
   }
 
   destroy(): void {
@@ -63,10 +66,7 @@ export class Tunnel {
   #join(from: TunnelSide, to: TunnelSide, fromDown: boolean): void {
     const gone: TunnelEnd = fromDown ? 'downstream_reset' : 'upstream_reset'
     from.socket.on('data', (chunk: Buffer) => this.#pass(from, to, chunk, fromDown))
-    from.socket.on('end', () => {
-      to.socket.end()
-      if (++this.#halves === 2) this.#finish('ended', null)
-    })
+    from.socket.on('end', () => this.#onHalfEnd(to))
     from.socket.on('error', () => this.#finish(gone, from))
     from.socket.on('close', () => this.#finish(gone, from))
     to.socket.on('drain', () => from.socket.resume())
@@ -79,6 +79,11 @@ export class Tunnel {
     if (fromDown) this.bytesFromDownstream += chunk.length
     else this.bytesFromUpstream += chunk.length
     if (!to.socket.write(chunk)) from.socket.pause()
+  }
+
+  #onHalfEnd(to: TunnelSide): void {
+    to.socket.end()
+    if (++this.#halves === 2) this.#finish('ended', null)
   }
 
   #onIdle(): void {
@@ -104,7 +109,9 @@ export class Tunnel {
 /** A reset that the peer can tell from an end. Only a TCP handle can; others are just closed. */
 export function resetSide(side: TunnelSide): void {
   const { raw, socket } = side
-  if (raw instanceof Socket && raw.remotePort !== undefined && !raw.destroyed) raw.resetAndDestroy()
+  const tcp = raw instanceof Socket && raw.remotePort !== undefined && !raw.destroyed
+  // a reset while a shutdown is under way leaves a request in libuv that never ends: the process could not exit
+  if (tcp && (!raw.writableEnded || raw.writableFinished)) raw.resetAndDestroy()
   else raw.destroy()
   if (socket !== raw) socket.destroy()
 }

@@ -1,0 +1,42 @@
+/** The record's first part: what a request says of itself and what its connection is known to be. */
+import type { Head } from '../codec/http1/head.ts'
+import { nameId } from '../codec/http1/names.ts'
+import type { Exchange } from '../exchange.ts'
+import type { ConnectionInfo, HttpSettings } from './context.ts'
+import { requestId } from './ids.ts'
+import { decodePeerMetadata } from './peer-metadata.ts'
+
+const REQUEST_ID = nameId('x-request-id')
+const USER_AGENT = nameId('user-agent')
+const FORWARDED_FOR = nameId('x-forwarded-for')
+const CONTENT_TYPE = nameId('content-type')
+const PEER_METADATA = nameId('x-envoy-peer-metadata')
+const ORIGINAL_PATH = nameId('x-envoy-original-path')
+
+// hot
+export function describeRequest(x: Exchange, head: Head, settings: HttpSettings, info: ConnectionInfo): void {
+  const { proxy, inbound, generateRequestId } = settings
+  x.inbound = inbound
+  x.startMs = proxy.nowMs()
+  x.startEpochMs = proxy.nowEpochMs()
+  x.requestId = head.get(REQUEST_ID)
+  if (x.requestId === '' && generateRequestId) x.requestId = requestId()
+  x.userAgent = head.get(USER_AGENT)
+  x.forwardedFor = head.get(FORWARDED_FOR)
+  if (head.get(CONTENT_TYPE).startsWith('application/grpc')) x.protocol = 'grpc'
+  x.downstreamLocalAddress = info.localAddress
+  x.downstreamRemoteAddress = info.remoteAddress
+  x.requestedServerName = info.sni
+  if (!inbound) {
+    x.source = proxy.self
+    return
+  }
+  x.destination = proxy.self
+  x.downstreamPrincipal = info.peerId
+  if (info.peerId === '') return
+  // what follows is believed because the peer has shown who it is
+  x.mutualTls = true
+  x.originalPath = head.get(ORIGINAL_PATH)
+  const metadata = head.get(PEER_METADATA)
+  if (metadata !== '') x.source = decodePeerMetadata(metadata)
+}

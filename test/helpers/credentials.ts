@@ -1,0 +1,23 @@
+/** Credentials of one small mesh, for tests: a root, and leaves for any service account. */
+import type { Credential } from '../../src/sidecar/ports.ts'
+import { toPem } from '../../src/identity/pem.ts'
+import { keyPem, leafExtensions, mint, mintRoot, newKey } from './mint.ts'
+
+const root = mintRoot()
+
+export const spiffeId = (account: string): string => `spiffe://cluster.local/ns/default/sa/${account}`
+
+export function credential(account: string, generation = 1): Credential {
+  const key = newKey()
+  const der = mint({ issuer: root, extensions: leafExtensions(spiffeId(account)), key })
+  return {
+    generation,
+    spiffeId: spiffeId(account),
+    keyPem: keyPem(key),
+    certChainPem: toPem('CERTIFICATE', der),
+    rootsPem: root.pem,
+    serial: String(generation),
+    notBeforeEpochMs: Date.now() - 1000,
+    notAfterEpochMs: Date.now() + 3_600_000,
+  }
+}

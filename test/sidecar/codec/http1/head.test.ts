@@ -1,0 +1,237 @@
+import * as fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { BODY_CHUNKED, BODY_NONE, BodyReader, Framing } from '../../../../src/sidecar/codec/http1/framing.ts'
+import { HeadReader } from '../../../../src/sidecar/codec/http1/head.ts'
+import { DONE, MORE } from '../../../../src/sidecar/codec/http1/verdict.ts'
+
+/** Everything a server would see of `pieces`, as lines; ends at the first fault. */
+function events(pieces: Buffer[], kind: 'request' | 'response' = 'request'): string[] {
+  const out: string[] = []
+  const reader = new HeadReader(kind)
+  const framing = new Framing()
+  const body = new BodyReader()
+  let inBody = false
+  let text = ''
+  for (const piece of pieces) {
+    let at = 0
+    while (at < piece.length) {
+      if (!inBody) {
+        const verdict = reader.read(piece, at, piece.length)
+        if (verdict === MORE) break
+        if (verdict !== DONE) return [...out, `refused ${verdict}`]
+        at = reader.next
+        const { head } = reader
+        const framed = kind === 'request' ? framing.readRequest(head) : framing.readResponse(head, 'GET')
+        if (framed !== DONE) return [...out, `refused ${framed}`]
+        const line =
+          kind === 'request'
+            ? `${head.text(head.methodStart, head.methodEnd)} ${head.text(head.targetStart, head.targetEnd)} 1.${head.minor}`
+            : `${head.status} ${head.text(head.reasonStart, head.reasonEnd)} 1.${head.minor}`
+        const fields = Array.from(
+          { length: head.count },
+          (_, i) => `${head.text(head.nameStart(i), head.nameEnd(i))}=${head.value(i)}`,
+        )
+        out.push(`${line} [${fields.join('|')}] body=${framing.kind}/${framing.lengthBytes} keep=${framing.keepAlive}`)
+        text = ''
+        inBody = framing.kind !== BODY_NONE
+        body.start(framing)
+        reader.reset()
+      } else {
+        const verdict = body.read(piece, at, piece.length, {
+          onBody: (buf, start, end) => (text += buf.toString('latin1', start, end)),
+        })
+        if (verdict === MORE) break
+        if (verdict !== DONE) return [...out, `body "${text}" refused ${verdict}`]
+        at = body.next
+        out.push(`body "${text}"`)
+        inBody = false
+      }
+    }
+  }
+  if (inBody) out.push(`body "${text}" goes on`)
+  else if (!reader.isIdle) out.push('head goes on')
+  return out
+}
+
+const H = 'Host: a\r\n'
+const refused = (status: number): RegExp => new RegExp(`refused ${status}$`)
+const fine = /^(?!.*refused)/s
+
+/** One idea a row: what the bytes are, the bytes, what comes of them. */
+const requests: [string, string, RegExp][] = [
+  ['a plain GET', `GET / HTTP/1.1\r\n${H}\r\n`, /^GET \/ 1\.1 \[Host=a\] body=0\/0 keep=true$/],
+  ['empty lines before', `\r\n\r\nGET / HTTP/1.1\r\n${H}\r\n`, fine],
+  ['five empty lines', `\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['an unknown method keeps its case', `geT / HTTP/1.1\r\n${H}\r\n`, /^geT /],
+  ['two spaces', `GET  / HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['a tab for a space', `GET\t/ HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['a leading space', ` GET / HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['a space after the version', `GET / HTTP/1.1 \r\n${H}\r\n`, refused(400)],
+  ['a bad method', `G{T / HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['a colon in the method', `GET: / HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['a NUL in the method', `G\0T / HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['no version', `GET /\r\n${H}\r\n`, refused(400)],
+  ['HTTP/1.10', `GET / HTTP/1.10\r\n${H}\r\n`, refused(400)],
+  ['HTTP/01.1', `GET / HTTP/01.1\r\n${H}\r\n`, refused(400)],
+  ['http/1.1', `GET / http/1.1\r\n${H}\r\n`, refused(400)],
+  ['HTTP/2.0', `GET / HTTP/2.0\r\n${H}\r\n`, refused(505)],
+  ['the HTTP/2 preface', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`, refused(505)],
+  ['HTTP/1.9 counts as 1.1', `GET / HTTP/1.9\r\n${H}\r\n`, / 1\.1 /],
+  ['HTTP/1.0 without Host', 'GET / HTTP/1.0\r\n\r\n', /keep=false$/],
+  ['HTTP/1.0 with keep-alive', 'GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n', /keep=true$/],
+  ['a fragment', `GET /a#b HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['an 8-bit target', `GET /\xff HTTP/1.1\r\n${H}\r\n`, refused(400)],
+  ['a long target', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${H}\r\n`, refused(414)],
+  ['bare LF after the request line', `GET / HTTP/1.1\n${H}\r\n`, refused(400)],
+  ['bare LF after a field', 'GET / HTTP/1.1\r\nHost: a\n\r\n', refused(400)],
+  ['bare LF as the last line', `GET / HTTP/1.1\r\n${H}\n`, refused(400)],
+  ['bare CR in a value', 'GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n', refused(400)],
+  ['bare CR at the end', `GET / HTTP/1.1\r\n${H}\rX`, refused(400)],
+  ['NUL in a value', `GET / HTTP/1.1\r\n${H}X: a\0b\r\n\r\n`, refused(400)],
+  ['DEL in a value', `GET / HTTP/1.1\r\n${H}X: a\x7fb\r\n\r\n`, refused(400)],
+  ['obs-text passes, 0x85 and 0xa0 are not trimmed', `GET / HTTP/1.1\r\n${H}X: \x85a\xa0\r\n\r\n`, /\|X=\x85a\xa0\]/],
+  ['spaces around a value go', `GET / HTTP/1.1\r\n${H}X: \t a b \t \r\n\r\n`, /\|X=a b\]/],
+  ['an empty value', `GET / HTTP/1.1\r\n${H}X:\r\n\r\n`, /\|X=\]/],
+  ['a space before the colon', `GET / HTTP/1.1\r\n${H}X : a\r\n\r\n`, refused(400)],
+  ['a space in a name', `GET / HTTP/1.1\r\n${H}X y: a\r\n\r\n`, refused(400)],
+  ['an empty name', `GET / HTTP/1.1\r\n${H}: a\r\n\r\n`, refused(400)],
+  ['a line without colon', `GET / HTTP/1.1\r\n${H}abc\r\n\r\n`, refused(400)],
+  ['a folded line', `GET / HTTP/1.1\r\n${H}X: a\r\n b\r\n\r\n`, refused(400)],
+  ['white space right after the request line', `GET / HTTP/1.1\r\n Host: a\r\n\r\n`, refused(400)],
+  ['101 fields', `GET / HTTP/1.1\r\n${H}${'X: a\r\n'.repeat(100)}\r\n`, refused(431)],
+  ['a head of 61 KiB', `GET / HTTP/1.1\r\n${H}X: ${'a'.repeat(61 * 1024)}\r\n\r\n`, refused(431)],
+  ['no Host', 'GET / HTTP/1.1\r\n\r\n', refused(400)],
+  ['two Hosts', `GET / HTTP/1.1\r\n${H}${H}\r\n`, refused(400)],
+  ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', refused(400)],
+  ['user information in Host', 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n', refused(400)],
+  ['a comma in Host', 'GET / HTTP/1.1\r\nHost: a,b\r\n\r\n', refused(400)],
+  ['a port out of range', 'GET / HTTP/1.1\r\nHost: a:70000\r\n\r\n', refused(400)],
+  ['an IPv6 Host', 'GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n', fine],
+  ['TE and CL', `POST / HTTP/1.1\r\n${H}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, refused(400)],
+  ['TE in 1.0', `POST / HTTP/1.0\r\n${H}Transfer-Encoding: chunked\r\n\r\n`, refused(400)],
+  ['two TE', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n`, refused(400)],
+  ['chunked twice', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked, chunked\r\n\r\n`, refused(400)],
+  ['chunked not last', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked, gzip\r\n\r\n`, refused(400)],
+  ['gzip before chunked', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: gzip, chunked\r\n\r\n`, refused(501)],
+  ['identity', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: identity\r\n\r\n`, refused(400)],
+  ['xchunked', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: xchunked\r\n\r\n`, refused(400)],
+  ['chunked with a vertical tab', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\x0b\r\n\r\n`, refused(400)],
+  ['chunked in quotes', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: "chunked"\r\n\r\n`, refused(400)],
+  ['an empty element before chunked', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: , chunked\r\n\r\n`, refused(400)],
+  ['Chunked in capitals', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: CHUNKED \r\n\r\n0\r\n\r\n`, /body ""$/],
+  ['Transfer_Encoding is nobody', `POST / HTTP/1.1\r\n${H}Transfer_Encoding: chunked\r\n\r\n`, /body=0\/0/],
+  ['two equal CL', `POST / HTTP/1.1\r\n${H}Content-Length: 1\r\nContent-Length: 1\r\n\r\n`, refused(400)],
+  ['a CL list', `POST / HTTP/1.1\r\n${H}Content-Length: 1, 1\r\n\r\n`, refused(400)],
+  ['a signed CL', `POST / HTTP/1.1\r\n${H}Content-Length: +1\r\n\r\n`, refused(400)],
+  ['a hexadecimal CL', `POST / HTTP/1.1\r\n${H}Content-Length: 0x1\r\n\r\n`, refused(400)],
+  ['an empty CL', `POST / HTTP/1.1\r\n${H}Content-Length:\r\n\r\n`, refused(400)],
+  ['a CL beyond 2^53', `POST / HTTP/1.1\r\n${H}Content-Length: 9007199254740993\r\n\r\n`, refused(400)],
+  ['leading zeros in CL', `POST / HTTP/1.1\r\n${H}Content-Length: 0003\r\n\r\nabc`, /body=1\/3.*body "abc"$/s],
+  [
+    'a body on GET is framed',
+    `GET / HTTP/1.1\r\n${H}Content-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\n${H}\r\n`,
+    /body "abc".*GET \/2/s,
+  ],
+  ['eleven nominated fields', `GET / HTTP/1.1\r\n${H}Connection: a,b,c,d,e,f,g,h,i,j,k\r\n\r\n`, refused(400)],
+  ['Expect of another kind', `POST / HTTP/1.1\r\n${H}Expect: x 100-continue\r\n\r\n`, refused(417)],
+]
+
+const CH = `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`
+const chunks: [string, string, RegExp][] = [
+  ['two chunks', '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n', /body "hello world"$/],
+  ['leading zeros', '0005\r\nhello\r\n000\r\n\r\n', /body "hello"$/],
+  ['an extension is dropped', '5;a=b;c="d"\r\nhello\r\n0;x\r\n\r\n', /body "hello"$/],
+  ['trailers are dropped', '1\r\na\r\n0\r\nX: y\r\nZ:\r\n\r\n', /body "a"$/],
+  ['0x5', '0x5\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['+5', '+5\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['-5', '-5\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['0_5', '0_5\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['a space before', ' 5\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['a space after', '5 \r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['no size', '\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['a 64-bit wrap', '10000000000000005\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['beyond 2^53', 'ffffffffffffffff\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['LF in an extension', '5;a\nb\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['CR in an extension', '5;a\rb\r\nhello\r\n0\r\n\r\n', refused(400)],
+  ['LF after the size', '5\nhello\r\n0\r\n\r\n', refused(400)],
+  ['CR CR after the size', '5\r\r;ABCD\r\n', refused(400)],
+  ['no CRLF after the data', '5\r\nhelloXX0\r\n\r\n', refused(400)],
+  ['LF after the data', '5\r\nhello\n0\r\n\r\n', refused(400)],
+  ['a bad trailer', '0\r\nX y: 1\r\n\r\n', refused(400)],
+  ['LF after the last chunk', '0\r\n\n', refused(400)],
+  ['no last chunk', '5\r\nhello\r\n', /goes on$/],
+]
+
+const responses: [string, string, RegExp][] = [
+  ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', /^200 OK 1\.1 .*body "ok"$/s],
+  ['no reason', 'HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n', /^200 {2}1\.1 .*body=0\/0/],
+  ['until the end', 'HTTP/1.1 200 OK\r\n\r\nabc', /body=3\/0 keep=false.*goes on$/s],
+  ['204 has no body', 'HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n', /body=0\/5/],
+  ['TE and CL', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n', refused(400)],
+  ['a status of two digits', 'HTTP/1.1 20 OK\r\n\r\n', refused(400)],
+  ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n', refused(400)],
+  ['bare LF', 'HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n', refused(400)],
+]
+
+/** The same events for the whole, for each split in two, and byte by byte. */
+function everySplit(test: Test, name: string, text: string, expected: RegExp, kind: 'request' | 'response'): void {
+  const bytes = Buffer.from(text, 'latin1')
+  const whole = events([bytes], kind)
+  test.match(whole.join('\n'), expected, name)
+  const at =
+    bytes.length > 2000 ? [1, 7, 100, bytes.length - 3] : Array.from({ length: bytes.length - 1 }, (_, i) => i + 1)
+  const differs = at.find(
+    (i) => events([bytes.subarray(0, i), bytes.subarray(i)], kind).join('\n') !== whole.join('\n'),
+  )
+  test.equal(differs, undefined, `${name}: the same for every split`)
+  const single = Array.from(bytes, (_, i) => bytes.subarray(i, i + 1))
+  if (bytes.length < 2000) test.same(events(single, kind), whole, `${name}: the same byte by byte`)
+}
+
+void t.test('requests', async (t) => {
+  for (const [name, text, expected] of requests) everySplit(t, name, text, expected, 'request')
+})
+
+void t.test('chunked bodies', async (t) => {
+  for (const [name, text, expected] of chunks) everySplit(t, name, CH + text, expected, 'request')
+  t.equal(BODY_CHUNKED, 2)
+})
+
+void t.test('responses', async (t) => {
+  for (const [name, text, expected] of responses) everySplit(t, name, text, expected, 'response')
+})
+
+void t.test('any bytes in any pieces give the same events', async (t) => {
+  const fragment = fc.constantFrom(
+    'GET / HTTP/1.1\r\n',
+    H,
+    '\r\n',
+    'Content-Length: 3\r\n',
+    'Transfer-Encoding: chunked\r\n',
+    '3\r\nabc\r\n',
+    '0\r\n',
+    'abc',
+    ' ',
+    '\r',
+    '\n',
+    ':',
+    '\0',
+    'X: y\r\n',
+    'POST /p HTTP/1.0\r\n',
+  )
+  fc.assert(
+    fc.property(fc.array(fragment, { maxLength: 14 }), fc.array(fc.nat(200), { maxLength: 6 }), (parts, cuts) => {
+      const bytes = Buffer.from(parts.join(''), 'latin1')
+      const places = [...new Set(cuts.map((c) => Math.min(c, bytes.length)))].sort((a, b) => a - b)
+      const pieces: Buffer[] = []
+      let from = 0
+      for (const to of [...places, bytes.length]) {
+        pieces.push(bytes.subarray(from, to))
+        from = to
+      }
+      return events(pieces).join('\n') === events([bytes]).join('\n')
+    }),
+    { numRuns: 2000 },
+  )
+  t.pass('2000 runs')
+})
