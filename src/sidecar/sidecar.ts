@@ -5,7 +5,7 @@
  * In: a bootstrap. Out: listeners that serve. Owns every part.
  */
 import { join } from 'node:path'
-import type { SidecarBootstrap } from '../xds/bootstrap.ts'
+import type { NamesFile, SidecarBootstrap } from '../xds/bootstrap.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { istio } from '../xds/generated/xds.js'
@@ -133,7 +133,8 @@ export class Sidecar {
     const names = expandNames(table, this.#bootstrap.node.metadata.NAMESPACE)
     this.#dataPlane.setNames(names)
     const { namesFile } = this.#bootstrap
-    const json = JSON.stringify({ names: Object.fromEntries(names) })
+    const file: NamesFile = { names: Object.fromEntries(names) }
+    const json = JSON.stringify(file)
     this.#namesPending++
     // one after the other, so that the newest table is the one that stays
     this.#writingNames = this.#writingNames

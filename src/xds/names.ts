@@ -32,7 +32,6 @@ export function clusterSni(port: number, subset: string, host: string): string {
 
 export const PASSTHROUGH_CLUSTER = 'PassthroughCluster'
 export const BLACK_HOLE_CLUSTER = 'BlackHoleCluster'
-export const INBOUND_PASSTHROUGH_CLUSTER = 'InboundPassthroughCluster'
 export const VIRTUAL_OUTBOUND = 'virtualOutbound'
 /** Name of the route configuration behind a sidecar's HTTP proxy port. */
 export const HTTP_PROXY_ROUTE = 'http_proxy'

@@ -6,7 +6,15 @@ import t from 'tap'
 import { BodyReader, Framing } from '../../src/sidecar/codec/http1/framing.ts'
 import { HeadReader } from '../../src/sidecar/codec/http1/head.ts'
 import { DONE, MORE } from '../../src/sidecar/codec/http1/verdict.ts'
-import { createPlane, forward, httpListener, listen, routes, staticCluster } from '../helpers/data-plane.ts'
+import {
+  createPlane,
+  exchangeBytes,
+  forward,
+  httpListener,
+  listen,
+  routes,
+  staticCluster,
+} from '../helpers/data-plane.ts'
 
 interface Row {
   id: string
@@ -18,8 +26,27 @@ interface Row {
   reason: string
 }
 
+interface ResponseRow {
+  id: string
+  base64: string
+  request_method: string
+  verdict: 'forward' | 'reject' | 'abort' | 'either'
+  client_status: number
+  level: 'must' | 'policy'
+  reuse: boolean
+  reason: string
+}
+
 const shared = process.env['POCKETMESH_SHARED']
 const file = shared === undefined ? '' : join(shared, 'corpus/http1/requests.jsonl')
+const responseFile = shared === undefined ? '' : join(shared, 'corpus/http1/responses.jsonl')
+
+function readRows<T>(path: string): T[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T)
+}
 
 /** Counts complete requests; anything not strictly well formed is an anomaly. */
 function strictUpstream(): { server: net.Server; seen: { complete: number; anomalies: string[] } } {
@@ -27,7 +54,7 @@ function strictUpstream(): { server: net.Server; seen: { complete: number; anoma
   const server = net.createServer((socket) => {
     const reader = new HeadReader('request')
     const framing = new Framing()
-    const body = new BodyReader()
+    const body = new BodyReader('request')
     let inBody = false
     socket.on('error', () => {})
     socket.on('data', (chunk: Buffer) => {
@@ -86,10 +113,7 @@ void t.test('requests', { skip: existsSync(file) ? false : 'POCKETMESH_SHARED is
     await plane.drain(0)
     server.close()
   })
-  const rows = readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Row)
+  const rows = readRows<Row>(file)
   const wrong: string[] = []
   let policy = 0
   for (const row of rows) {
@@ -109,4 +133,51 @@ void t.test('requests', { skip: existsSync(file) ? false : 'POCKETMESH_SHARED is
   }
   t.same(wrong, [])
   t.comment(`${rows.length} requests, ${policy} otherwise than the policy`)
+})
+
+void t.test('responses', { skip: existsSync(responseFile) ? false : 'POCKETMESH_SHARED is not set' }, async (t) => {
+  let answer = Buffer.alloc(0)
+  let connections = 0
+  let ends = false
+  const server = net.createServer((socket) => {
+    connections++
+    socket.on('error', () => {})
+    socket.on('data', () => {
+      socket.write(answer)
+      if (ends) socket.end()
+    })
+  })
+  const app = await listen(server)
+  const { plane, port } = createPlane()
+  plane.setClusters([staticCluster('app', app)])
+  plane.setRoutes([routes('all', forward('app'))])
+  await plane.setListeners([httpListener('http', { rds: 'all' })])
+  t.teardown(async () => {
+    await plane.drain(0)
+    server.close()
+  })
+  const wrong: string[] = []
+  for (const row of readRows<ResponseRow>(responseFile)) {
+    answer = Buffer.from(row.base64, 'base64')
+    const before = connections
+    ends = !row.reuse
+    const got = await exchangeBytes(
+      port('http'),
+      `${row.request_method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    ).catch(() => '')
+    ends = true // no idle connection is left for the next row
+    answer = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+    await exchangeBytes(port('http'), 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    const reused = connections === before + 1
+    const status = Number(/(?:^|\r\n\r\n)HTTP\/1\.1 ([2-5]\d\d) /.exec(got)?.[1])
+    const right =
+      (row.verdict === 'either' || status === (row.verdict === 'reject' ? 502 : row.client_status)) &&
+      (row.verdict !== 'abort' || !got.endsWith('0\r\n\r\n')) &&
+      (row.reuse || !reused)
+    if (right) continue
+    const line = `${row.level} ${row.id} (${row.reason}): ${row.verdict} ${row.client_status}, got ${status}, reused ${reused}`
+    if (row.level === 'must') wrong.push(line)
+    t.comment(line)
+  }
+  t.same(wrong, [])
 })

@@ -57,7 +57,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   readonly #response: ResponseWriter
   readonly #reader: HeadReader
   readonly #framing = new Framing()
-  readonly #body = new BodyReader()
+  readonly #body = new BodyReader('request')
   readonly #stream: Stream
   readonly #timer = new TimerEntry(() => this.#onTimer())
   #state = HEAD
@@ -307,7 +307,13 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     return this.#writer.flush()
   }
 
+  /** Chunks without the last one, or too few bytes, show by themselves; only a body without a frame needs a reset. */
   abort(): void {
+    if (this.#response.isFramed) {
+      this.#close()
+      return
+    }
+    this.#writer.flush()
     this.#state = CLOSED
     this.#settings.proxy.wheel.cancel(this.#timer)
     resetSide(this.#link)

@@ -14,6 +14,8 @@ export class ResponseWriter {
   readonly #settings: HttpSettings
   #minor = 1
   #chunked = false
+  /** The client can tell where the body under way should end. */
+  isFramed = true
 
   constructor(writer: Writer, settings: HttpSettings) {
     this.#writer = writer
@@ -24,6 +26,7 @@ export class ResponseWriter {
   begin(minor: number): void {
     this.#minor = minor
     this.#chunked = false
+    this.isFramed = true
   }
 
   /** Clients of HTTP/1.0 know no interim responses. */
@@ -44,7 +47,7 @@ export class ResponseWriter {
     if (framing.kind === BODY_CHUNKED || framing.kind === BODY_UNTIL_CLOSE) {
       this.#chunked = this.#minor === 1
       if (this.#chunked) frame = framingLine(BODY_CHUNKED, 0)
-      else kept = false
+      else kept = this.isFramed = false
     } else if (framing.hasLength && head.status !== 204) frame = framingLine(BODY_LENGTH, framing.lengthBytes)
     out.text(`${lines}${frame}${this.#connectionLine(kept)}\r\n`)
     return kept

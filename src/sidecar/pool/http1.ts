@@ -77,7 +77,7 @@ export class Http1Connection {
   readonly #socket: Socket
   readonly #reader = new HeadReader('response')
   readonly #framing = new Framing()
-  readonly #body = new BodyReader()
+  readonly #body = new BodyReader('response')
   #state = IDLE
   #handler: UpstreamHandler | null = null
   #headDone = false

@@ -7,7 +7,7 @@
  *
  * Extensions and trailers are checked and dropped. Invariant: the same events for every split of the input.
  */
-import { COLON, CR, FIELD, HEX, LF, SEMICOLON, TCHAR } from '../bytes.ts'
+import { COLON, CR, FIELD, HEX, HTAB, LF, SEMICOLON, SP, TCHAR } from '../bytes.ts'
 import { BAD_MESSAGE, DONE, HEAD_TOO_LARGE, MORE, type Verdict } from './verdict.ts'
 
 /** Takes ranges of body bytes, in order. */
@@ -31,6 +31,7 @@ const TRAILER_NAME = 7
 const TRAILER_VALUE = 8
 const TRAILER_LF = 9
 const END_LF = 10
+const PADDING = 11
 
 export class ChunkedReader {
   /** After DONE: where the body ended in the last piece. */
@@ -39,6 +40,12 @@ export class ChunkedReader {
   #digits = 0
   #leftBytes = 0
   #lineBytes = 0
+  readonly #padded: boolean
+
+  /** `padded`: sizes may have spaces after them, as some old servers write them (in requests: refused). */
+  constructor(padded = false) {
+    this.#padded = padded
+  }
 
   reset(): void {
     this.#state = SIZE
@@ -85,6 +92,9 @@ export class ChunkedReader {
           } else if (byte === SEMICOLON) {
             this.#state = EXTENSION
             this.#lineBytes = 0
+          } else if (this.#padded && (byte === SP || byte === HTAB)) {
+            this.#state = PADDING
+            this.#lineBytes = 0
           } else {
             return BAD_MESSAGE
           }
@@ -94,6 +104,12 @@ export class ChunkedReader {
         case EXTENSION:
           if (byte === CR) this.#state = SIZE_LF
           else if (FIELD[byte] !== 1 || ++this.#lineBytes > MAX_EXTENSION_BYTES) return BAD_MESSAGE
+          at++
+          break
+        case PADDING:
+          if (byte === CR) this.#state = SIZE_LF
+          else if (byte === SEMICOLON) this.#state = EXTENSION
+          else if ((byte !== SP && byte !== HTAB) || ++this.#lineBytes > MAX_EXTENSION_BYTES) return BAD_MESSAGE
           at++
           break
         case SIZE_LF:

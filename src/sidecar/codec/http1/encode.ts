@@ -101,8 +101,3 @@ const REASONS: Record<number, string> = {
 export function statusLine(status: number): string {
   return `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n`
 }
-
-/** A value may go into a line of our own only if it can break nothing out of it. */
-export function isSafeValue(text: string): boolean {
-  return !/[^\t\x20-\x7e\x80-\xff]/.test(text)
-}

@@ -220,7 +220,11 @@ export class BodyReader {
   next = 0
   #kind: BodyKind = BODY_NONE
   #leftBytes = 0
-  readonly #chunked = new ChunkedReader()
+  readonly #chunked: ChunkedReader
+
+  constructor(kind: 'request' | 'response') {
+    this.#chunked = new ChunkedReader(kind === 'response')
+  }
 
   start(framing: Framing): void {
     this.#kind = framing.kind

@@ -9,7 +9,7 @@ function events(pieces: Buffer[], kind: 'request' | 'response' = 'request'): str
   const out: string[] = []
   const reader = new HeadReader(kind)
   const framing = new Framing()
-  const body = new BodyReader()
+  const body = new BodyReader(kind)
   let inBody = false
   let text = ''
   for (const piece of pieces) {
@@ -170,6 +170,12 @@ const responses: [string, string, RegExp][] = [
   ['TE and CL', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n', refused(400)],
   ['a status of two digits', 'HTTP/1.1 20 OK\r\n\r\n', refused(400)],
   ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n', refused(400)],
+  ['padded chunk sizes', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 \t\r\nok\r\n0 \r\n\r\n', /body "ok"$/],
+  [
+    'words after a chunk size',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 x\r\nok\r\n0\r\n\r\n',
+    refused(400),
+  ],
   ['bare LF', 'HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n', refused(400)],
 ]
 
