@@ -8,6 +8,7 @@ import type { Context } from './context.ts'
 import { deliveryLine } from './delivery.ts'
 import { ENV_LIMIT, meshLine, psTable, publishedLines, reasonLines } from './ps-table.ts'
 import type { Source } from './sources.ts'
+import { strictWarningNow } from './strict-warning.ts'
 import { glyphsFor } from './style.ts'
 import { applySources, objectLine } from './verbs/apply.ts'
 
@@ -39,12 +40,13 @@ export async function bringUp(
   const info = await context.control.ready(CONTROL_START_MS, signal)
   const applied = sources === undefined ? undefined : await applySources(context, sources, { pruneOwner: PRUNE_OWNER })
   if (applied !== undefined) printChanges(context, applied)
+  await context.supervisor.refresh()
   const { answer, waiting } = await waitReady(context, startedMs + timeoutMs, signal)
   const revision = applied?.revision ?? info.revision
   const delivery = signal.aborted ? undefined : await context.control.delivery(revision, DELIVERY_WAIT_MS)
   context.print(meshLine(answer, context.paint))
   context.print(psTable(answer.pods, { paint: context.paint, nowEpochMs: Date.now(), indent: '  ' }))
-  for (const line of reasonLines(waiting, glyphsFor(process.env).branch)) context.print(line)
+  for (const line of reasonLines(answer.pods, glyphsFor(process.env).branch)) context.print(line)
   const ready = answer.pods.length - waiting.length
   const took = milliseconds(performance.now() - startedMs)
   const counts =
@@ -57,6 +59,8 @@ export async function bringUp(
   }
   for (const line of publishedLines(answer, context.paint)) context.print(line)
   context.print(context.paint('dim', ENV_LIMIT))
+  const warning = signal.aborted ? undefined : await strictWarningNow(context.control)
+  if (warning !== undefined) context.note(`${context.paintErr('yellow', 'warning:')} ${warning}`)
   return { answer, waiting }
 }
 

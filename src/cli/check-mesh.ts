@@ -5,6 +5,7 @@ import { VERSION } from '../client/version.ts'
 import { ago, left } from './age.ts'
 import type { CheckGroup, CheckResult } from './check.ts'
 import type { Context } from './context.ts'
+import { strictWarningNow } from './strict-warning.ts'
 
 export async function meshChecks(context: Context): Promise<CheckGroup[]> {
   const control: CheckGroup = { title: 'control plane', results: await controlChecks(context) }
@@ -13,6 +14,8 @@ export async function meshChecks(context: Context): Promise<CheckGroup[]> {
   if (!reachable) return [control, pods]
   const [proxies, certificates] = await Promise.all([context.control.proxies(), context.control.certificates()])
   const results = proxies.items.map((proxy) => proxyCheck(proxy, certificates.items, Date.now()))
+  const refused = await strictWarningNow(context.control)
+  if (refused !== undefined) pods.results.push({ level: 'warn', what: refused })
   return [control, pods, { title: 'proxies', results: results.length > 0 ? results : [noProxy()] }]
 }
 

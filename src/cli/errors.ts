@@ -1,5 +1,5 @@
 /** What a failed verb tells the user, and the exit code that goes with it. In: any error. Out: text and a code. */
-import { ApiError, ApiTimeoutError, UnreachableError } from '../client/errors.ts'
+import { ApiError, ApiTimeoutError, PlainError, UnreachableError } from '../client/errors.ts'
 import { formatIssue, type Issue } from '../config/issue.ts'
 import { EXIT } from './exit-code.ts'
 
@@ -42,7 +42,7 @@ export function describeError(error: unknown): { message: string; exitCode: numb
   }
   if (error instanceof ApiError)
     return { message: join(formatIssues(error.issues, new Map()), `error: ${error.message}`), exitCode: error.exitCode }
-  if (error instanceof UnreachableError || error instanceof ApiTimeoutError)
+  if (error instanceof UnreachableError || error instanceof ApiTimeoutError || error instanceof PlainError)
     return { message: `error: ${error.message}`, exitCode: error.exitCode }
   if (isSystemError(error)) return { message: `error: ${error.message}`, exitCode: EXIT.failure }
   // a fault of this program: the trace is what a report needs

@@ -50,14 +50,15 @@ export async function run(argv: string[]): Promise<number> {
   const load = verb === undefined ? undefined : VERBS[ALIASES[verb] ?? verb]
   // completion writes out every verb's flags
   const needed = load === undefined || verb === 'completion' ? Object.values(VERBS) : [load]
-  for (const register of needed) (await register())(program)
-  if (verb !== undefined && load === undefined && verb !== 'help') {
-    const guess = nearest(verb, Object.keys(VERBS))
+  const unknown = unknownVerb(argv, verb)
+  if (unknown !== undefined) {
+    const guess = nearest(unknown, Object.keys(VERBS))
     const hint = guess === undefined ? '' : `; did you mean "${guess}"?`
-    process.stderr.write(`error: there is no verb "${verb}"${hint} ("pocketmesh --help" lists them)\n`)
+    process.stderr.write(`error: there is no verb "${unknown}"${hint} ("pocketmesh --help" lists them)\n`)
     return EXIT.usage
   }
   try {
+    for (const register of needed) (await register())(program)
     await program.parseAsync(argv, { from: 'user' })
     return EXIT.ok
   } catch (error) {
@@ -66,6 +67,12 @@ export async function run(argv: string[]): Promise<number> {
     if (message !== '') process.stderr.write(`${message}\n`)
     return exitCode
   }
+}
+
+/** The verb, or the one that `help` is asked for, where we have none of that name. */
+function unknownVerb(argv: readonly string[], verb: string | undefined): string | undefined {
+  const wanted = verb === 'help' ? verbOf(argv.slice(argv.indexOf(verb) + 1)) : verb
+  return wanted === undefined || wanted === 'help' || (ALIASES[wanted] ?? wanted) in VERBS ? undefined : wanted
 }
 
 function newProgram(): Command {

@@ -1,12 +1,13 @@
 /**
  * `-f`: files, folders and `-` to the texts of an apply. In: paths as the user wrote them. Out: each text with its
  * file (as named, for messages) and its absolute folder. A folder gives its .yaml, .yml and .json files, sorted,
- * not those of folders below it (as kubectl without -R).
+ * not those of folders below it (as kubectl without -R), and not the table of images.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import type { ApplyRequest } from '../client/contract.ts'
+import { IMAGES_FILE } from '../lib/images-file.ts'
 import { CliError } from './errors.ts'
 import { EXIT } from './exit-code.ts'
 
@@ -35,7 +36,7 @@ function manifestsAt(path: string): string[] {
   if (found === undefined) throw new CliError(`there is no file or folder "${path}"`, EXIT.data)
   if (!found.isDirectory()) return [path]
   const names = readdirSync(path)
-    .filter((name) => MANIFEST.test(name))
+    .filter((name) => MANIFEST.test(name) && name !== IMAGES_FILE)
     .sort()
   if (names.length === 0) throw new CliError(`folder "${path}" holds no .yaml, .yml or .json file`, EXIT.data)
   return names.map((name) => join(path, name))

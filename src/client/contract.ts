@@ -258,7 +258,7 @@ export interface EnvResponse {
   env: Record<string, string>
 }
 
-/** POST /v1/restart, /v1/kill ; GET /v1/down ends the mesh. */
+/** POST /v1/restart, /v1/kill ; POST /v1/refresh reads the store and the `images:` tables ; POST /v1/down ends the mesh. */
 export interface RestartRequest {
   target: string
   namespace: string

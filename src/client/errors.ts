@@ -5,6 +5,11 @@
 import type { Issue } from '../config/issue.ts'
 import type { Problem } from './contract.ts'
 
+/** A failure of the user's surroundings, not of this program: the sentence says it all, a trace would only hide it. */
+export class PlainError extends Error {
+  readonly exitCode = 1
+}
+
 /** The server answered with a problem (RFC 9457). */
 export class ApiError extends Error {
   readonly code: string

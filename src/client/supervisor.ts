@@ -24,6 +24,11 @@ export class SupervisorClient {
     return this.#api.call('GET', '/v1/ps')
   }
 
+  /** Resolves when all that was applied, and the `images:` tables as they are now, are known. */
+  refresh(): Promise<SupervisorAnswer> {
+    return this.#api.call('POST', '/v1/refresh', { body: {} })
+  }
+
   /** What a workload's (or pod's) programs are started with. */
   env(target: string, namespace: string): Promise<EnvResponse> {
     return this.#api.call('GET', `/v1/env/${encodeURIComponent(target)}`, { query: { namespace } })

@@ -3,14 +3,14 @@
  * In: flags, and a home folder. Out: control.sock (API), xds.sock (ADS), ca.sock (CA), ca/root-cert.pem. Owns the
  * store of that home while it runs. It is ready once GET /v1/info answers: the API's socket is opened last.
  */
-import { mkdirSync, realpathSync, rmSync } from 'node:fs'
+import { realpathSync, rmSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { ControlInfo } from '../client/contract.ts'
 import { VERSION } from '../client/version.ts'
 import { writeFileAtomic } from '../lib/atomic-file.ts'
 import { systemClock } from '../lib/clock.ts'
-import { homeLayout, type Home } from '../lib/home.ts'
+import { homeLayout, makeHome, type Home } from '../lib/home.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { startApi } from './api/server.ts'
 import { CertificateAuthority } from './ca/ca.ts'
@@ -75,8 +75,7 @@ async function startControl(options: ControlOptions, log: Log): Promise<RunningC
   const startedAt = new Date(clock.nowEpochMs()).toISOString()
   // sockets and files that the servers make: this user's only
   process.umask(0o077)
-  for (const dir of [home.dir, home.storeDir, home.caDir, home.socketDir, home.podsDir, home.logsDir])
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  makeHome(home)
   const store = new LmdbStore({ dir: home.storeDir })
   const closers: (() => Promise<void> | void)[] = [() => store.close()]
   try {

@@ -2,21 +2,21 @@
  * The demo's live view. In: a started mesh. Out: the screen, drawn anew each second on a terminal, a line every few
  * seconds elsewhere. Ends when `signal` aborts; leaves the terminal as it was.
  */
-import { join } from 'node:path'
 import { UnreachableError } from '../client/errors.ts'
+import { commandLines } from './command-lines.ts'
 import type { DemoMesh } from './mesh.ts'
 import { Photographer } from './picture.ts'
-import { ROUTES, SHOP_DIR, shownPath } from './shop.ts'
-import type { Paint } from './view.ts'
+import { ROUTES, shopFile, shownPath } from './shop.ts'
+import type { Paint, ViewOptions } from './view.ts'
 import { oneLine, screen } from './view.ts'
 
 const DRAW_EVERY_MS = 1000
 const LINE_EVERY_MS = 5000
-/** The alternate screen without a cursor, and back. */
-const ENTER = '\x1b[?1049h\x1b[?25l'
-const LEAVE = '\x1b[?25h\x1b[?1049l'
+/** The alternate screen, without a cursor, cutting lines that are too long; and back. */
+const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l'
+const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l'
 const HOME = '\x1b[H'
-const CLEAR_LINE_END = '\x1b[K'
+const CLEAR_LINE = '\x1b[2K'
 const CLEAR_BELOW = '\x1b[J'
 
 export interface LiveOptions {
@@ -32,11 +32,14 @@ export async function showLive({ mesh, paint, signal, out }: LiveOptions): Promi
   const following = photographer.followChanges(AbortSignal.any([signal, finished.signal]))
   const tryNext = commands(mesh.home.dir)
   if (out.isTTY) out.write(ENTER)
-  else out.write(`${tryNext.map(([what, command]) => `${what}\n  ${command}`).join('\n')}\n`)
+  else
+    out.write(
+      `${tryNext.map(([what, words]) => `${what}\n${commandLines(words, Infinity, '  ').join('\n')}\n`).join('')}`,
+    )
   try {
     while (!signal.aborted) {
       const picture = await photographer.take()
-      const options = { paint, nowEpochMs: Date.now(), tryNext, rows: out.rows - 1 }
+      const options = { paint, nowEpochMs: Date.now(), tryNext, rows: out.rows, columns: out.columns }
       out.write(out.isTTY ? frame(screen(picture, options), out.rows) : `${oneLine(picture)}\n`)
       await pauseUntil(out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS, signal)
     }
@@ -52,21 +55,18 @@ export async function showLive({ mesh, paint, signal, out }: LiveOptions): Promi
 
 /** A terminal with fewer rows shows the top: a longer frame would scroll. */
 function frame(lines: readonly string[], rows: number): string {
-  const shown = lines.slice(0, Math.max(rows - 1, 1))
-  return `${HOME}${shown.map((line) => `${line}${CLEAR_LINE_END}\n`).join('')}${CLEAR_BELOW}`
+  const shown = lines.slice(0, rows).map((line) => `${CLEAR_LINE}${line}`)
+  return `${HOME}${shown.join('\n')}${CLEAR_BELOW}`
 }
 
 /** What works from a second terminal while the demo runs, with this program and this home. */
-function commands(home: string): [what: string, command: string][] {
-  const program = `node ${shownPath(process.argv[1] ?? 'dist/pocketmesh.js')} --home ${shownPath(home)}`
-  const route = (name: string): string => shownPath(join(SHOP_DIR, name))
+function commands(home: string): ViewOptions['tryNext'] {
+  const program = ['node', shownPath(process.argv[1] ?? 'dist/pocketmesh.js'), '--home', shownPath(home)]
+  const apply = (name: string): string[] => [...program, 'apply', '-f', shownPath(shopFile(name))]
   return [
-    ['half of the customers get version 2', `${program} apply -f ${route(ROUTES.canary5050)}`],
-    [
-      'nobody without mutual TLS any more (and back: mesh-permissive.yaml)',
-      `${program} apply -f ${route(ROUTES.strict)}`,
-    ],
-    ['kill -9 the control plane, for 10 seconds', `${program} kill control --for 10s`],
+    ['half of the customers get version 2', apply(ROUTES.canary5050)],
+    ['nobody without mutual TLS any more (and back: mesh-permissive.yaml)', apply(ROUTES.strict)],
+    ['kill -9 the control plane, for 10 seconds', [...program, 'kill', 'control', '--for', '10s']],
   ]
 }
 

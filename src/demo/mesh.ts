@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises'
 import { ControlClient } from '../client/control.ts'
 import type { ApplyRequest, Delivery, PodStatus } from '../client/contract.ts'
-import { UnreachableError } from '../client/errors.ts'
+import { PlainError, UnreachableError } from '../client/errors.ts'
 import { SupervisorClient } from '../client/supervisor.ts'
 import type { Home } from '../lib/home.ts'
 import { createLog } from '../lib/log.ts'
@@ -121,7 +121,7 @@ export async function until(withinMs: number, problem: () => Promise<string | un
   for (;;) {
     const found = await problem()
     if (found === undefined) return
-    if (performance.now() > deadlineMs) throw new Error(`after ${Math.round(withinMs / 1000)} s: ${found}`)
+    if (performance.now() > deadlineMs) throw new PlainError(`after ${Math.round(withinMs / 1000)} s: ${found}`)
     await pause(POLL_MS)
   }
 }

@@ -20,8 +20,8 @@ export interface Picture {
   split: SplitRow[] | undefined
   edges: Edge[]
   certificates: (CertificateStatus & { rotations: number })[]
-  /** Of the last change, a sentence. */
-  lastChange: string
+  /** Of the last change, a sentence; undefined before the first. */
+  lastChange: string | undefined
   /** What legacy-cron said last. */
   outsider: string
   upMs: number
@@ -37,7 +37,7 @@ export class Photographer {
   #certificates: Picture['certificates'] = []
   /** By pod, when first seen: earlier runs of this home were issued some too. */
   readonly #issuedBefore = new Map<string, number>()
-  #lastChange = 'none yet'
+  #lastChange: string | undefined
 
   constructor(mesh: DemoMesh) {
     this.#mesh = mesh
@@ -66,12 +66,12 @@ export class Photographer {
   async followChanges(signal: AbortSignal): Promise<void> {
     for await (const event of this.#mesh.control.watch({ signal })) {
       if (event.collection !== 'objects') continue
-      // cluster-scoped kinds have no namespace
-      const key = event.key.replace('//', '/')
+      // `VirtualService/default/checkout-route`; cluster-scoped kinds have no namespace
+      const key = event.key.replace(/\/(default)?\//, '/')
       try {
         const { acked, proxies, ms } = await this.#mesh.control.delivery(event.revision, 10_000)
         const time = ms === undefined ? 'none had to be told' : `in ${ms.max.toFixed(1)} ms`
-        this.#lastChange = `${key}: ${acked} of ${proxies} proxies acknowledged ${time}`
+        this.#lastChange = `${key}: acked by ${acked}/${proxies} proxies ${time}`
       } catch (error) {
         this.#lastChange = `${key}: ${String(error)}`
       }

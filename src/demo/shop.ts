@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ApplyRequest } from '../client/contract.ts'
+import { PlainError } from '../client/errors.ts'
 
 type Source = ApplyRequest['sources'][number]
 
@@ -19,20 +20,19 @@ export const ROUTES = {
 export const CANARY_HOST = 'checkout-service'
 export const CANARY_URL = `http://${CANARY_HOST}:8080/version`
 
-/** `examples/shop`, from dist/ as well as from src/demo/. */
-export const SHOP_DIR = findShop(dirname(fileURLToPath(import.meta.url)))
-
-function findShop(from: string): string {
+/** A file of `examples/shop`, which lies above dist/ as well as above src/demo/. */
+export function shopFile(name: string): string {
+  const from = dirname(fileURLToPath(import.meta.url))
   for (let folder = from; ; folder = dirname(folder)) {
     const shop = join(folder, 'examples', 'shop')
-    if (existsSync(join(shop, 'shop.yaml'))) return shop
-    if (folder === dirname(folder)) throw new Error(`examples/shop/shop.yaml was not found above ${from}`)
+    if (existsSync(join(shop, 'shop.yaml'))) return join(shop, name)
+    if (folder === dirname(folder)) throw new PlainError(`the demo needs examples/shop, which is not above ${from}`)
   }
 }
 
-/** A file of the shop, as an apply takes it. */
+/** One of them, as an apply takes it. */
 export function shopSource(name: string): Source {
-  const file = join(SHOP_DIR, name)
+  const file = shopFile(name)
   return { file: shownPath(file), dir: dirname(file), text: readFileSync(file, 'utf8') }
 }
 

@@ -1,9 +1,10 @@
 /**
- * Where a mesh keeps things. In: the home folder. Out: absolute paths. Creates nothing.
+ * Where a mesh keeps things. In: the home folder. Out: absolute paths; `makeHome` makes the folders.
  * Sockets lie in the home while their names fit: Node 20 cuts a UNIX socket path at 107 bytes without a word,
  * so a deep home has them in $XDG_RUNTIME_DIR or in a 0700 folder under the temporary one.
  */
 import { createHash } from 'node:crypto'
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -66,4 +67,18 @@ export function podAdminSocket(home: Home, namespace: string, pod: string): stri
 /** Folder of a pod's sidecar: key, certificate, last good configuration, names. */
 export function podDir(home: Home, namespace: string, pod: string): string {
   return join(home.podsDir, namespace, pod)
+}
+
+/**
+ * Makes the folders of a home, for this user only. Throws where the folder of the sockets is somebody else's: in the
+ * temporary folder another user could have made it first, and would then own the sockets.
+ */
+export function makeHome(home: Home): void {
+  for (const dir of [home.dir, home.storeDir, home.caDir, home.podsDir, home.logsDir, home.socketDir])
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const stats = lstatSync(home.socketDir)
+  const { uid } = userInfo()
+  if (!stats.isDirectory() || (uid >= 0 && stats.uid !== uid))
+    throw new Error(`${home.socketDir} is not a folder of this user: remove it, or use a shorter --home`)
+  chmodSync(home.socketDir, 0o700)
 }

@@ -11,6 +11,7 @@ const MAX_BODY_BYTES = 64 * 1024
 /** What the API asks of the supervisor; `undefined` is "there is nothing of that name". */
 export interface SupervisorSource {
   ps(): PsResponse
+  refresh(): Promise<void>
   env(target: string, namespace: string): EnvResponse | undefined
   restart(request: RestartRequest): Promise<string | undefined>
   kill(request: KillRequest): string | undefined
@@ -56,6 +57,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, source
   switch (`${request.method} ${verb}`) {
     case 'GET ps':
       return json(response, source.ps())
+    case 'POST refresh':
+      await source.refresh()
+      return json(response, { message: 'the store and the tables of images were read' })
     case 'GET env': {
       const namespace = url.searchParams.get('namespace') ?? 'default'
       const env = source.env(name ?? '', namespace)

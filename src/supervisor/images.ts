@@ -6,8 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-
-export const IMAGES_FILE = 'pocketmesh.yaml'
+import { IMAGES_FILE } from '../lib/images-file.ts'
 
 export interface ImageCommand {
   command: string

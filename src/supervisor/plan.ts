@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { MeshObject } from '../config/object.ts'
-import { findImage, IMAGES_FILE, type ImageTable } from './images.ts'
+import { IMAGES_FILE } from '../lib/images-file.ts'
+import { findImage, type ImageTable } from './images.ts'
 
 const COMMAND = 'pocketmesh.dev/command'
 const INJECT = 'sidecar.istio.io/inject'

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EnvResponse, Pod, PodPort, PodState, PodStatus, ServiceView } from '../client/contract.ts'
+import type { EnvResponse, Pod, PodPort, PodState, PodStatus, PodUpstream, ServiceView } from '../client/contract.ts'
 import type { Log } from '../lib/log.ts'
 import { baseEnvironment, serviceEnvironment, withContainerEnv } from './environment.ts'
 import { hookEnvironment, interceptEnvironment } from './intercept-env.ts'
@@ -269,6 +269,11 @@ export class PodRunner {
     if (pod === undefined) return
     ports.release(pod.ports.flatMap((port) => [port.appPort, port.listenPort]))
     if (pod.outbound !== undefined) ports.release([pod.outbound.capturePort, pod.outbound.httpProxyPort])
+  }
+
+  /** The gateway's: what it publishes, on ports of this machine that were free. */
+  get published(): readonly PodUpstream[] {
+    return this.plan.template.gateway ? (this.#pod?.outbound?.upstreams ?? []) : []
   }
 
   /** A pod's program, or with `proxy` its sidecar. */

@@ -4,6 +4,8 @@
  * In: home.stateFile. Owns that file while it lives.
  */
 import { readFileSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { PlainError } from '../client/errors.ts'
 import { writeFileAtomic } from '../lib/atomic-file.ts'
 import { processStartTime } from '../lib/process-start.ts'
 
@@ -35,7 +37,7 @@ export class StateFile {
     if (last !== undefined) {
       const { supervisor } = last
       if (supervisor.pid !== process.pid && isAlive(supervisor))
-        throw new AlreadyRunningError(supervisor.pid, supervisor.startedAt)
+        throw new AlreadyRunningError(dirname(file), supervisor)
       for (const process of last.processes) if (isAlive(process)) killGroup(process.pid, 'SIGKILL')
     }
     return new StateFile(file, startedAt)
@@ -62,10 +64,12 @@ export class StateFile {
   }
 }
 
-class AlreadyRunningError extends Error {
+class AlreadyRunningError extends PlainError {
   readonly code = 'ALREADY_RUNNING'
-  constructor(pid: number, startedAt: string) {
-    super(`this mesh is running already (supervisor PID ${pid}, since ${startedAt}): end it with "pocketmesh down"`)
+  constructor(home: string, { pid, startedAt }: State['supervisor']) {
+    super(
+      `this mesh is running already (supervisor PID ${pid}, since ${startedAt}): "pocketmesh --home ${home} down" ends it`,
+    )
   }
 }
 

@@ -3,11 +3,12 @@
  * for pods without a sidecar. In: the store, watched. Out: processes that match it, and an API on a UNIX socket.
  * It owns everything that it starts: nothing outlives it.
  */
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { ControlClient } from '../client/control.ts'
 import type { EnvResponse, KillRequest, PsResponse, RestartRequest } from '../client/contract.ts'
+import { PlainError } from '../client/errors.ts'
 import { entryCommand, type EntryCommand, type EntryKind } from '../lib/entry.ts'
-import type { Home } from '../lib/home.ts'
+import { makeHome, type Home } from '../lib/home.ts'
 import type { Log } from '../lib/log.ts'
 import { startSupervisorApi, type SupervisorApi } from './api.ts'
 import type { Keepers } from './child.ts'
@@ -90,8 +91,7 @@ export class Supervisor {
     this.#options = { ...options, entry }
     this.#home = home
     this.#log = log
-    for (const dir of [home.dir, home.socketDir, home.logsDir, home.podsDir])
-      mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeHome(home)
     const state = StateFile.open(home.stateFile, this.#startedAt)
     const guardian = new GuardianClient(entry('guardian'), (pid) => state.add(pid, 'guardian'))
     this.#keepers = { state, guardian }
@@ -116,7 +116,7 @@ export class Supervisor {
   async start(): Promise<void> {
     this.#control.start()
     const info = await this.#client.ready(CONTROL_START_MS).catch((error: unknown) => {
-      throw new Error(`the control plane did not start: see ${this.#control.logFile}`, { cause: error })
+      throw new PlainError(`the control plane did not start: see ${this.#control.logFile}`, { cause: error })
     })
     await this.#client.putPods({ items: [] })
     this.#context = this.#podContext(info.trustDomain)
@@ -252,7 +252,7 @@ export class Supervisor {
   }
 
   ps(): PsResponse {
-    const published = this.#view.services.filter((service) => service.publish !== undefined)
+    const published = [...this.#pods].flatMap((pod) => pod.published)
     return {
       mesh: {
         home: this.#home.dir,
@@ -261,11 +261,11 @@ export class Supervisor {
         startedAt: this.#startedAt,
         control: this.#control.status,
       },
-      published: published.map(({ name, namespace, publish }) => ({
-        service: name,
-        namespace,
-        url: `http://127.0.0.1:${publish}`,
-      })),
+      published: this.#view.services.flatMap(({ name, namespace, host }) =>
+        published
+          .filter((one) => one.host === host)
+          .map(({ listenPort }) => ({ service: name, namespace, url: `http://127.0.0.1:${listenPort}` })),
+      ),
       pods: [...this.#pods]
         .map((pod) => pod.status())
         .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
@@ -280,12 +280,19 @@ export class Supervisor {
     return found.sort((a, b) => Number(b.ready) - Number(a.ready))
   }
 
+  /** All that was applied before the call is known, and the tables of images as they are now. */
+  refresh(): Promise<void> {
+    return this.#view.refresh()
+  }
+
   env(target: string, namespace: string): EnvResponse | undefined {
     return this.#targets(target, namespace)[0]?.env()
   }
 
   /** Replaces pods one by one; `undefined`: there is nothing of that name. */
   async restart({ target, namespace }: RestartRequest): Promise<string | undefined> {
+    // the control plane may be away: then with what is known
+    await this.refresh().catch(() => undefined)
     const pods = this.#targets(target, namespace)
     const workload = pods[0]?.plan.workload
     if (workload === undefined) return undefined

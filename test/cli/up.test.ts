@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { entryCommand } from '../../src/lib/entry.ts'
@@ -63,6 +64,17 @@ t.test('up -d starts a mesh, other verbs work on it, down leaves nothing behind'
   t.match((await run('kill', 'other-0', '--for', '1ms')).out, /killed/)
   t.match((await run('scale', 'deployment/talker', '--replicas', '2')).out, 'deployment/talker scaled to 2\n')
 
+  const strict = { apiVersion: 'authentication.istio.io/v1alpha1', kind: 'MeshPolicy', metadata: { name: 'default' } }
+  const policy = (mtls: object): string => JSON.stringify({ ...strict, spec: { peers: [{ mtls }] } })
+  const shutOut = /warning: MeshPolicy default asks for STRICT mutual TLS: .*running without one: other, talker\n/
+  for (const verb of [['apply', '--dry-run'], ['diff'], ['apply']]) {
+    const ran = await cli([...verb, '-f', '-'], { home, input: policy({}) })
+    t.match(ran.err, shutOut, `${verb.join(' ')} names those who would be refused`)
+  }
+  t.match((await run('check')).out, /STRICT mutual TLS: .*other, talker/, 'check names those who are')
+  const permissive = await cli(['apply', '-f', '-'], { home, input: policy({ mode: 'PERMISSIVE' }) })
+  t.same([permissive.code, permissive.err], [0, ''])
+
   writeFileSync(join(home, 'mesh.yaml'), deployment('talker', TALKER))
   const again = await run('up', '-f', 'mesh.yaml', '-d')
   t.equal(again.code, 0, again.err)
@@ -74,6 +86,43 @@ t.test('up -d starts a mesh, other verbs work on it, down leaves nothing behind'
   t.match((await run('down', '--purge')).out, /forgotten/)
   t.notOk(existsSync(join(home, 'store')))
 })
+
+t.test(
+  'a table of images stands beside the manifests; a port that is taken is told, and no URL is shown',
+  async (t) => {
+    const home = tempHome()
+    t.teardown(() => removeHome(home))
+    const run = (...args: string[]): Promise<Ran> => cli(args, { home })
+    t.teardown(() => run('down'))
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    t.teardown(() => taken.close())
+    const { port } = taken.address() as AddressInfo
+    const files = join(home, 'files')
+    mkdirSync(files)
+    const bare = deployment('talker', TALKER).replace(/ +pocketmesh.dev\/command.*\n/, '')
+    const service = `
+apiVersion: v1
+kind: Service
+metadata: {name: talker, annotations: {pocketmesh.dev/publish: "${port}"}}
+spec: {selector: {app: talker}, ports: [{name: http, port: 80}]}`
+    writeFileSync(join(files, 'mesh.yaml'), bare + service)
+
+    const without = await run('up', '-f', files, '-d', '--wait')
+    t.same([without.code, /error: cannot become ready: talker-0/.test(without.err)], [75, true], without.err)
+    t.match(
+      without.out,
+      /talker-0: no command for container "app": .* list image "none" under images: in .*pocketmesh.yaml/,
+    )
+    t.match(without.out, new RegExp(`Service talker cannot be published: port ${port} is taken by another program`))
+    t.notMatch(without.out, 'http://127.0.0.1')
+
+    writeFileSync(join(files, 'pocketmesh.yaml'), `images: {none: ${JSON.stringify(TALKER)}}`)
+    const up = await run('up', '-f', files, '-d', '--wait')
+    t.equal(up.code, 0, up.out + up.err)
+    t.match((await run('logs', 'talker')).out, /hello from blue/)
+  },
+)
 
 t.test('up in the foreground shows logs, and ends with its programs on Ctrl-C with 130', async (t) => {
   const home = tempHome()

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Picture } from '../../src/demo/picture.ts'
-import { oneLine, screen } from '../../src/demo/view.ts'
+import { commandLines } from '../../src/demo/command-lines.ts'
+import { oneLine, screen, type ViewOptions } from '../../src/demo/view.ts'
 
 const picture: Picture = {
   ps: {
@@ -50,14 +51,14 @@ const picture: Picture = {
       rotations: 2,
     },
   ],
-  lastChange: 'VirtualService/default/checkout-route: 9 of 9 proxies acknowledged in 4.2 ms',
+  lastChange: 'VirtualService/checkout-route: acked by 9/9 proxies in 4.2 ms',
   outsider: '',
   upMs: 72_000,
 }
 const options = {
   paint: (_: string, text: string) => text,
   nowEpochMs: Date.UTC(2026, 0, 1),
-  tryNext: [['half', 'apply']] as const,
+  tryNext: [['half', ['apply', '-f', 'half.yaml']]] as const,
 }
 
 t.test('the screen shows the split, the edges with their lock, and the certificates', async (t) => {
@@ -73,18 +74,60 @@ t.test('the screen shows the split, the edges with their lock, and the certifica
   has('v1', '90 %', '89.9 %', '899', '868..930', 'inside')
   has('frontend', 'checkout-v1', '18.0', '0 %', '3.2 ms', '13 ms', 'mTLS 100 %')
   has('(outside)', 'plaintext')
-  has('checkout-v1-0', '1m10s left', '2 rotated')
-  has('LAST CHANGE', '9 of 9 proxies acknowledged in 4.2 ms')
-  has('    apply')
+  has('checkout-v1-0', '1m10s', '2×')
+  has('CHANGED', 'acked by 9/9 proxies in 4.2 ms')
+  has('    apply -f half.yaml')
 })
 
-t.test('a small terminal keeps what to try next, and says what it left out', async (t) => {
+t.test('each terminal shows all of the shop, in lines that fit', async (t) => {
+  const program = ['node', 'dist/pocketmesh.js', '--home', '.pocketmesh/demo']
+  const route = (name: string): string[] => [...program, 'apply', '-f', `examples/shop/routes/${name}.yaml`]
+  const tryNext: ViewOptions['tryNext'] = [
+    ['half', route('canary-50-50')],
+    ['strict', route('mesh-strict')],
+    ['kill', [...program, 'kill', 'control', '--for', '10s']],
+  ]
   const edges = Array.from({ length: 13 }, (_, i) => ({ ...picture.edges[0]!, destination: `service-${i}` }))
-  const lines = screen({ ...picture, edges }, { ...options, rows: 23 })
-  t.equal(lines.length, 23)
-  t.ok(lines.some((line) => line.includes('1 sidecars, the next expires in 1m10s, 2 to 2 rotations each')))
-  t.ok(lines.some((line) => line.includes('more')))
-  t.equal(lines.at(-1), '    apply')
+  const certificates = Array.from({ length: 9 }, (_, i) => ({ ...picture.certificates[0]!, pod: `checkout-v1-${i}` }))
+  const shop = { ...picture, edges, certificates, outsider: '2026-01-01T00:00:00.000Z refused ECONNRESET' }
+  const rows: [columns: number, rows: number, eachCertificate: boolean, explained: boolean][] = [
+    [80, 24, false, false],
+    [100, 30, false, false],
+    [80, 36, true, false],
+    [120, 40, true, true],
+    [80, 50, true, true],
+  ]
+  for (const [columns, height, eachCertificate, explained] of rows) {
+    const lines = screen(shop, { ...options, tryNext, rows: height, columns })
+    const text = lines.join('\n')
+    const size = `${columns}x${height}`
+    t.ok(lines.length <= height, `${size} has ${lines.length} lines`)
+    // a lock takes two cells
+    t.same(
+      lines.filter((line) => [...line].length + (line.includes('🔒') ? 1 : 0) > columns),
+      [],
+      size,
+    )
+    for (const { destination } of edges) t.match(text, destination, size)
+    for (const part of ['899', '89.9 %', 'running', '127.0.0.1:18080', '1m10s', '4.2 ms', 'legacy-cron', 'ECONNRESET'])
+      t.ok(text.includes(part), `${size}: ${part}`)
+    t.equal(text.includes('checkout-v1-8'), eachCertificate, size)
+    t.equal(text.includes('  strict\n'), explained, size)
+    const pasted = text.replaceAll(/ \\\n +/g, ' ')
+    for (const [, words] of tryNext) t.ok(pasted.includes(words.join(' ')), `${size}: ${words.join(' ')}`)
+  }
+  const [, , , ...short] = screen(shop, { ...options, tryNext, rows: 16, columns: 80 })
+  t.equal(short.length, 13)
+  t.ok(
+    short.some((line) => line.includes('... and 9 more')),
+    'a very small one says what it left out',
+  )
+})
+
+t.test('words that a shell would split are quoted', async (t) => {
+  const words = ['node', 'p.js', '--home', "/a b/it's"]
+  t.same(commandLines(words, 80, '  '), ["  node p.js --home '/a b/it'\\''s'"])
+  t.same(commandLines(words, 20, '  '), ['  node p.js --home \\', "    '/a b/it'\\''s'"])
 })
 
 t.test('without a control plane the screen says what the sidecars do', async (t) => {

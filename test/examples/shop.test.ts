@@ -1,10 +1,11 @@
+import { dirname } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { SHOP_DIR, shopWorkloads } from '../../src/demo/shop.ts'
+import { shopFile, shopWorkloads } from '../../src/demo/shop.ts'
 import { requireTool } from '../helpers/tools.ts'
 
 async function freePort(): Promise<number> {
@@ -24,7 +25,7 @@ async function start(
 ): Promise<{ url: string; line: string }> {
   const port = await freePort()
   const child = spawn('/bin/sh', ['-c', `exec ${command}`], {
-    cwd: SHOP_DIR,
+    cwd: dirname(shopFile('shop.yaml')),
     env: { PATH: process.env['PATH'], PORT: String(port), VERSION: 'v7', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -9,6 +9,7 @@ import { CliError, formatIssues } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { collect, examples } from '../help.ts'
 import { readSources, textsOf, type Source } from '../sources.ts'
+import { strictWarningFor } from '../strict-warning.ts'
 
 interface ApplyFlags {
   filename: string[]
@@ -36,12 +37,25 @@ export function registerApply(program: Command): void {
       const files = [...flags.filename, ...paths]
       if (files.length === 0) throw new CliError('say what to apply: -f PATH', EXIT.usage)
       const request = { dryRun: flags.dryRun === true, strict: flags.strict === true }
-      const answer = await applySources(context, await readSources(files), request)
+      const sources = await readSources(files)
+      await warnOfStrict(context, sources)
+      const answer = await applySources(context, sources, request)
       for (const object of answer.objects) context.print(objectLine(object, flags.dryRun === true))
       if (flags.dryRun === true) return
       if (flags.wait) await printDelivery(context, answer.revision)
     }),
   )
+}
+
+/** Said before anything is stored, so that whoever is shut out is no surprise. */
+export async function warnOfStrict(
+  { control, namespace, note, paintErr }: Context,
+  sources: readonly Source[],
+): Promise<void> {
+  const warning = await strictWarningFor(control, sources, namespace)
+  if (warning === undefined) return
+  note(`${paintErr('yellow', 'warning:')} ${warning}`)
+  note('  the way across is mode PERMISSIVE, which takes both, until each caller has a sidecar')
 }
 
 /** Sends texts; prints warnings; invalid documents end the verb with 65 and a list of what is wrong with them. */

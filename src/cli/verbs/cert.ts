@@ -11,6 +11,7 @@ const HEADS = ['POD', 'NAMESPACE', 'IDENTITY', 'SERIAL', 'ISSUED', 'VALID', 'LEF
 
 export function registerCert(program: Command): void {
   const cert = program.command('cert').description('certificates of the mesh')
+  examples(cert, [['What each sidecar has, and for how long', 'cert ls']])
   const command = withOutput(cert.command('ls').description('list certificates, newest of each pod'), [
     'table',
     'json',

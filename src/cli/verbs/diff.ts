@@ -10,7 +10,7 @@ import { toManifest } from '../manifest.ts'
 import { renderData } from '../output.ts'
 import { readSources } from '../sources.ts'
 import type { Paint } from '../style.ts'
-import { applySources } from './apply.ts'
+import { applySources, warnOfStrict } from './apply.ts'
 
 export function registerDiff(program: Command): void {
   const command = program
@@ -26,7 +26,9 @@ export function registerDiff(program: Command): void {
     withContext(command, async (context) => {
       const files = [...flags.filename, ...paths]
       if (files.length === 0) throw new CliError('say what to compare: -f PATH', EXIT.usage)
-      const { changes = [] } = await applySources(context, await readSources(files), { dryRun: true })
+      const sources = await readSources(files)
+      const { changes = [] } = await applySources(context, sources, { dryRun: true })
+      await warnOfStrict(context, sources)
       const diffs = (await Promise.all(changes.map(diffOf))).filter((text) => text !== '')
       for (const text of diffs) context.print(paintDiff(text, context.paint))
       if (diffs.length > 0) throw new QuietExit(EXIT.failure)

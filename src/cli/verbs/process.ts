@@ -4,19 +4,19 @@ import type { Command } from 'commander'
 import { entryCommand } from '../../lib/entry.ts'
 
 export function registerControl(program: Command): void {
-  register(program, 'control', 'run the control plane of a home (what "up" starts)')
+  const flags = '[--home DIR] [--ttl SECONDS] [--exit-with-stdin] [--trust-domain NAME]'
+  register(program, 'control', 'run the control plane of a home (what "up" starts)', flags)
 }
 
 export function registerSidecar(program: Command): void {
-  register(program, 'sidecar', 'run one sidecar (what "up" starts for each pod)')
+  register(program, 'sidecar', 'run one sidecar (what "up" starts for each pod)', '--bootstrap FILE')
 }
 
-function register(program: Command, kind: 'control' | 'sidecar', description: string): void {
+function register(program: Command, kind: 'control' | 'sidecar', description: string, flags: string): void {
   program
     .command(kind, { hidden: true })
     .description(description)
-    .helpOption(false)
-    .argument('[flags...]')
+    .argument('[flags...]', flags)
     .allowUnknownOption()
     .action(async () => {
       // all after the verb is the process's own; `--home` before it too

@@ -1,7 +1,7 @@
 /** `proxy-config`: what one sidecar really has, asked of its admin socket. */
 import { Argument, type Command } from 'commander'
 import { ApiConnection } from '../../client/http.ts'
-import { podAdminSocket, type Home } from '../../lib/home.ts'
+import { podAdminSocket } from '../../lib/home.ts'
 import { withContext, type Context } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { examples } from '../help.ts'
@@ -65,16 +65,16 @@ async function printOther(context: Context, admin: ApiConnection, what: What, fo
 }
 
 /** Of the pod with that name, or of the only pod of a workload; without a supervisor by the pod's name alone. */
-async function adminSocketOf({ supervisor, home, namespace }: Context, name: string): Promise<string> {
+async function adminSocketOf({ supervisor, home, namespace }: Context, target: string): Promise<string> {
+  // `frontend-0.default`, as `proxy-status` writes it
+  const name = target.replace(new RegExp(`\\.${namespace}$`), '')
   const pods = await supervisor.ps().then(
     (answer) => answer.pods.filter((pod) => pod.namespace === namespace),
-    () => [],
+    () => undefined,
   )
+  if (pods === undefined) return podAdminSocket(home, namespace, name)
   const found = pods.find((pod) => pod.name === name) ?? pods.find((pod) => pod.workload === name)
-  if (found?.sidecar === null) throw new CliError(`pod "${found.name}" has no sidecar`)
-  return found?.sidecar.adminSocket ?? socketByName(home, namespace, name)
-}
-
-function socketByName(home: Home, namespace: string, name: string): string {
-  return podAdminSocket(home, namespace, name.replace(new RegExp(`\\.${namespace}$`), ''))
+  if (found === undefined) throw new CliError(`there is no pod or workload "${name}" running in namespace ${namespace}`)
+  if (found.sidecar === null) throw new CliError(`pod "${found.name}" has no sidecar`)
+  return found.sidecar.adminSocket
 }

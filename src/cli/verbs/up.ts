@@ -132,7 +132,8 @@ async function isRunning({ supervisor }: Context): Promise<boolean> {
 function failIfNotReady({ waiting }: BringUpResult, { wait, timeout }: UpFlags): void {
   if (wait !== true || waiting.length === 0) return
   const names = waiting.map((pod) => pod.name).join(', ')
-  throw new CliError(`not ready within ${timeout} s: ${names}`, EXIT.timeout)
+  const failed = waiting.every((pod) => pod.state === 'failed')
+  throw new CliError(failed ? `cannot become ready: ${names}` : `not ready within ${timeout} s: ${names}`, EXIT.timeout)
 }
 
 /** What programs write from now on, those of pods yet to come too. */

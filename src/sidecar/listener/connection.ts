@@ -17,3 +17,6 @@ export interface Connection {
 export interface ConnectionOwner {
   onClosed(connection: Connection): void
 }
+
+/** Takes a CONNECT: answers it, and owns the socket if it does. Given to the forward proxy's listener only. */
+export type ConnectHandler = (authority: string, link: Downlink, rest: Buffer, refuse: (status: number) => void) => void

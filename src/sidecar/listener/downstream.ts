@@ -16,7 +16,6 @@ import { BODY_LENGTH, BODY_NONE, BodyReader, Framing } from '../codec/http1/fram
 import { type Head, HeadReader } from '../codec/http1/head.ts'
 import { parseTarget } from '../codec/http1/target.ts'
 import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../codec/http1/verdict.ts'
-import { addressLabel } from '../pool/dial.ts'
 import type { Http1Connection } from '../pool/http1.ts'
 import { Writer } from '../pool/writer.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
@@ -24,7 +23,10 @@ import { protocolReply } from '../stream/local-reply.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
 import { Stream } from '../stream/stream.ts'
 import { resetSide, Tunnel } from '../stream/tunnel.ts'
-import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
+import type { Connection, ConnectionOwner, ConnectHandler, Downlink } from './connection.ts'
+import { InputGate } from './input-gate.ts'
+import { Linger } from './linger.ts'
+import { resolveTarget } from './request-target.ts'
 import { ResponseWriter } from './response-writer.ts'
 
 const HEAD = 0
@@ -37,14 +39,8 @@ const DETACHED = 6
 
 /** A request body that nobody wants is read to its end up to here, so that the connection can be kept. */
 const MAX_DISCARD_BYTES = 64 * 1024
-const LINGER_MS = 1000
-/** A client that takes nothing for so long after the last answer is given up. */
-const WRITE_STALL_MS = 60_000
 /** After its FIN a client may still read (`nc -N`), or be dead: a short answer still goes out. */
 const HALF_CLOSED_MS = 1000
-
-/** Takes a CONNECT: answers it, and owns the socket if it does. Given to the forward proxy's listener only. */
-export type ConnectHandler = (authority: string, link: Downlink, rest: Buffer, refuse: (status: number) => void) => void
 
 export class Downstream implements DownstreamPeer, BodySink, Connection {
   readonly #link: Downlink
@@ -63,18 +59,13 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   #state = HEAD
   #keepAlive = true
   #draining = false
-  #responseDone = false
-  /** Bytes that wait for the stream or for the response before them. */
-  #held: Buffer | null = null
-  /** The upstream has enough for now. */
-  #blocked = false
-  #paused = false
+  readonly #gate: InputGate
+  readonly #linger: Linger
   #headTimed = false
   /** `#process` is on the stack. */
   #reading = false
   #clientEnded = false
   #lastMs = 0
-  #lingerBytes = -1
   #tunnel: Tunnel | null = null
   readonly #events: readonly (readonly [string, (arg: unknown) => void])[] = [
     ['data', (chunk) => this.#onData(chunk as Buffer)],
@@ -92,6 +83,8 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#onConnect = onConnect
     this.#info = link.info
     this.#writer = new Writer(link.socket)
+    this.#gate = new InputGate(link.socket)
+    this.#linger = new Linger(link, settings.proxy.wheel)
     this.#response = new ResponseWriter(this.#writer, settings)
     this.#reader = new HeadReader('request', settings.maxHeadBytes)
     this.#stream = new Stream(this, settings, link.info)
@@ -105,7 +98,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   /** Begins with what was read before the listener had decided. */
   start(head: Buffer | null): void {
     if (head !== null && head.length > 0) this.#onData(head)
-    if (!this.#paused && this.#state < CLOSED) this.#socket.resume()
+    if (this.#state < CLOSED) this.#gate.open()
     if (this.#socket.readableEnded) this.#onClientEnd()
   }
 
@@ -128,8 +121,8 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   #onData(chunk: Buffer): void {
     if (this.#state === CLOSING || this.#state === CLOSED) return
-    if (this.#held === null) this.#process(chunk, 0)
-    else this.#hold(Buffer.concat([this.#held, chunk]), 0)
+    if (this.#gate.holds) this.#gate.hold(chunk, 0)
+    else this.#process(chunk, 0)
   }
 
   // hot
@@ -152,7 +145,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
         this.#onHead(chunk, at)
       } else if (this.#state === BODY || this.#state === DISCARD) {
         if (this.#state === BODY && !this.#stream.wantsBody) {
-          this.#hold(chunk, at)
+          this.#gate.hold(chunk, at)
           break
         }
         const verdict = this.#body.read(chunk, at, end, this)
@@ -168,7 +161,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
           this.#stream.onRequestEnd()
         }
       } else if (this.#state === WAIT) {
-        this.#hold(chunk, at)
+        this.#gate.hold(chunk, at)
         break
       } else break
     }
@@ -193,29 +186,15 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
       this.#onSpecialMethod(head, chunk, at)
       return
     }
-    const target = head.text(head.targetStart, head.targetEnd)
-    if (target.charCodeAt(0) === 0x2f) x.path = target
-    else if (!this.#otherForm(target)) return
-    if (x.authority === '') x.authority = this.#defaultAuthority()
+    if (!resolveTarget(x, head.text(head.targetStart, head.targetEnd), this.#info)) {
+      this.#refuse(BAD_MESSAGE)
+      return
+    }
     this.#keepAlive = this.#framing.keepAlive && !this.#draining
-    this.#responseDone = false
     this.#response.begin(head.minor)
     this.#state = this.#framing.kind === BODY_NONE ? WAIT : BODY
     if (this.#state === BODY) this.#body.start(this.#framing)
     this.#stream.begin(head, this.#framing)
-  }
-
-  /** Absolute-form replaces Host (RFC 9112 section 3.2.2). */
-  #otherForm(text: string): boolean {
-    const { x } = this.#stream
-    const target = parseTarget(x.method, text)
-    if (target === undefined || target.scheme === 'https') {
-      this.#refuse(BAD_MESSAGE)
-      return false
-    }
-    x.path = target.path
-    if (target.form === 'absolute') x.authority = target.authority
-    return true
   }
 
   /** TRACE would show a caller the headers that proxies added; CONNECT is only for the forward proxy's port. */
@@ -233,42 +212,22 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     }
   }
 
-  #defaultAuthority(): string {
-    const { originalDst, localAddress } = this.#info
-    return originalDst === null ? localAddress : addressLabel(originalDst)
-  }
-
   onBody(buf: Buffer, start: number, end: number): void {
     if (this.#state === BODY) this.#stream.onRequestBody(buf, start, end)
   }
 
-  #hold(chunk: Buffer, at: number): void {
-    this.#held = at === 0 ? chunk : chunk.subarray(at)
-    this.#updatePause()
-  }
-
   pauseRequest(): void {
-    this.#blocked = true
-    this.#updatePause()
+    this.#gate.block()
   }
 
   resumeRequest(): void {
-    this.#blocked = false
+    this.#gate.unblock()
     if (this.#reading) return
-    const held = this.#held
-    this.#held = null
+    const held = this.#gate.take()
     if (held !== null) this.#process(held, 0)
     else if (this.#stream.isActive) this.#stream.onRequestReadEnd()
-    this.#updatePause()
+    if (this.#state < CLOSED) this.#gate.update() // detached: somebody else reads it now
     if (held !== null && this.#clientEnded) this.#onClientEnd()
-  }
-
-  #updatePause(): void {
-    const wanted = this.#held !== null || this.#blocked
-    if (wanted === this.#paused || this.#state >= CLOSED) return
-    this.#paused = wanted
-    if (wanted) this.#socket.pause()
-    else this.#socket.resume()
   }
 
   // ---- responses out
@@ -289,7 +248,6 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   sendEnd(): void {
     this.#response.end()
-    this.#responseDone = true
   }
 
   sendLocal(status: number, body: string, lines: string): void {
@@ -300,7 +258,6 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     }
     const isHead = this.#stream.method === 'HEAD'
     this.#response.local(status, body, lines, isHead, this.#keepAlive && !this.#draining)
-    this.#responseDone = true
   }
 
   flush(): boolean {
@@ -322,8 +279,8 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   exchangeDone(): void {
     if (this.#state >= CLOSING) return
-    this.#blocked = false
-    if (!this.#keepAlive || this.#draining || (this.#clientEnded && this.#held === null)) {
+    this.#gate.unblock()
+    if (!this.#keepAlive || this.#draining || (this.#clientEnded && !this.#gate.holds)) {
       this.#close()
       return
     }
@@ -335,7 +292,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     const { proxy, idleTimeoutMs } = this.#settings
     this.#response.switching(head)
     this.#writer.flush()
-    const held = this.#held
+    const held = this.#gate.take()
     this.#detach()
     const tunnel = new Tunnel(this.#link, upstream.link, {
       wheel: proxy.wheel,
@@ -368,7 +325,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   #refuseBody(status: Verdict): void {
     const answered = this.#stream.isActive && this.#stream.x.responseCode !== 0
     this.#stream.onRequestError(status)
-    if (answered || this.#responseDone) this.abort()
+    if (answered) this.abort()
     else this.#refuse(status)
   }
 
@@ -376,27 +333,18 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   #close(): void {
     this.#writer.flush()
     this.#state = CLOSING
-    this.#held = null
-    this.#blocked = false
-    this.#socket.end()
-    this.#updatePause()
-    this.#settings.proxy.wheel.schedule(this.#timer, LINGER_MS)
-  }
-
-  /** A slow reader may take its time for what was written, as long as it takes something. */
-  #onLinger(): void {
-    const { bytesWritten } = this.#link.raw
-    if (this.#socket.writableLength > 0 && bytesWritten !== this.#lingerBytes) {
-      this.#lingerBytes = bytesWritten
-      this.#settings.proxy.wheel.schedule(this.#timer, WRITE_STALL_MS)
-    } else this.#socket.destroy()
+    this.#gate.take()
+    this.#gate.unblock()
+    this.#gate.update()
+    this.#settings.proxy.wheel.cancel(this.#timer)
+    this.#linger.start()
   }
 
   #detach(): void {
     this.#state = DETACHED
     this.#settings.proxy.wheel.cancel(this.#timer)
     this.#socket.pause()
-    this.#held = null
+    this.#gate.take()
     for (const [event, handler] of this.#events) this.#socket.off(event, handler)
     this.#socket.on('error', () => {}) // between two owners it must not end the process
   }
@@ -409,8 +357,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   #onTimer(): void {
     const { proxy, idleTimeoutMs } = this.#settings
-    if (this.#state === CLOSING) this.#onLinger()
-    else if (this.#clientEnded) {
+    if (this.#clientEnded) {
       this.#stream.onDownstreamGone()
       this.destroy()
     } else if (this.#state === HEAD && !this.#reader.isIdle) this.#refuse(408)
@@ -424,7 +371,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   /** Node tells the end of a paused socket too, so bytes may still be held that came before it. */
   #onClientEnd(): void {
     this.#clientEnded = true
-    if (this.#held !== null) return
+    if (this.#gate.holds) return
     switch (this.#state) {
       case HEAD:
         if (this.#reader.isIdle) this.#close()
@@ -448,6 +395,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     if (this.#state === CLOSED) return
     this.#state = CLOSED
     this.#settings.proxy.wheel.cancel(this.#timer)
+    this.#linger.cancel()
     this.#stream.onDownstreamGone()
     this.#socket.destroy()
     this.#link.raw.destroy()

@@ -7,6 +7,7 @@ import type { ClusterCell } from '../cluster/clusters.ts'
 import type { Endpoint } from '../cluster/endpoint.ts'
 import { Exchange } from '../exchange.ts'
 import { dial, type Dialer, type Link } from '../pool/dial.ts'
+import type { Limits } from '../pool/pool.ts'
 import type { TcpSettings } from '../stream/context.ts'
 import { localReply, type Fault } from '../stream/local-reply.ts'
 import { allowed } from '../stream/original-destination.ts'
@@ -23,6 +24,7 @@ export class TcpProxy implements Connection {
   readonly #x = new Exchange()
   #endpoint: Endpoint | null = null
   #cell: ClusterCell | null = null
+  #limits: Limits | null = null
   #giveUp: (() => void) | null = null
   #tunnel: Tunnel | null = null
   #head: Buffer | null = null
@@ -92,6 +94,7 @@ export class TcpProxy implements Connection {
       return
     }
     this.#endpoint = endpoint
+    this.#limits = limits
     endpoint.numActive++
     endpoint.numTotal++
     limits.numConnections++
@@ -169,8 +172,7 @@ export class TcpProxy implements Connection {
     const x = this.#x
     if (this.#endpoint !== null) {
       this.#endpoint.numActive--
-      const limits = this.#cell?.cluster?.limits
-      if (limits !== undefined) limits.numConnections--
+      this.#limits!.numConnections--
     }
     x.durationMs = this.#settings.proxy.nowMs() - x.startMs
     this.#settings.proxy.telemetry.onEnd(x)

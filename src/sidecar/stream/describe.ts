@@ -1,4 +1,4 @@
-/** The record's first part: what a request says of itself and what its connection is known to be. */
+/** What the record says of a request and its connection at the start, and of its outcome. */
 import type { Head } from '../codec/http1/head.ts'
 import { nameId } from '../codec/http1/names.ts'
 import type { Exchange } from '../exchange.ts'
@@ -39,4 +39,10 @@ export function describeRequest(x: Exchange, head: Head, settings: HttpSettings,
   x.originalPath = head.get(ORIGINAL_PATH)
   const metadata = head.get(PEER_METADATA)
   if (metadata !== '') x.source = decodePeerMetadata(metadata)
+}
+
+/** How it ended; a flag is added to those that are there. */
+export function markOutcome(x: Exchange, flag: string, details: string): void {
+  if (flag !== '') x.responseFlags = x.responseFlags === '' ? flag : `${x.responseFlags},${flag}`
+  x.responseCodeDetails = details
 }

@@ -3,6 +3,8 @@
  * In: a fault and what is known of it. Out: a reply. The texts are Envoy's: people search for them.
  */
 import { statusLine } from '../codec/http1/encode.ts'
+import type { Exchange } from '../exchange.ts'
+import { type DirectAction, type RedirectAction, redirectLocation } from '../route/action.ts'
 
 export type Fault =
   | 'no_route'
@@ -16,8 +18,6 @@ export type Fault =
   | 'refused_target'
   | 'route_timeout'
   | 'per_try_timeout'
-  | 'method_not_allowed'
-  | 'target_refused'
 
 interface FaultRow {
   status: number
@@ -67,8 +67,6 @@ const TABLE: Record<Fault, FaultRow> = {
   refused_target: row(403, '', 'forward_proxy_target_refused', 'target refused'),
   route_timeout: row(504, 'UT', 'response_timeout', 'upstream request timeout'),
   per_try_timeout: row(504, 'UT', 'upstream_per_try_timeout', 'upstream request timeout'),
-  method_not_allowed: row(405, 'DPE', 'method_not_allowed'),
-  target_refused: row(400, 'DPE', 'invalid_target'),
 }
 
 export interface LocalReply {
@@ -80,15 +78,24 @@ export interface LocalReply {
   lines: string
 }
 
+const TEXT_PLAIN = 'content-type: text/plain\r\n'
+
 /** `transport`: why the connection failed, '' where unknown. `retried`: this was not the first attempt. */
 export function localReply(fault: Fault, transport = '', retried = false): LocalReply {
   const { status, flag, details, resetReason, body } = TABLE[fault]
   const lines = fault === 'overflow' ? 'x-envoy-overloaded: true\r\n' : ''
-  if (resetReason === '') return { status, flag, details, body, lines }
+  if (resetReason === '') return { status, flag, details, body, lines: body === '' ? lines : TEXT_PLAIN + lines }
   const again = retried ? 'retried and the latest ' : ''
   const why = transport === '' ? '' : `, transport failure reason: ${transport}`
   const text = `upstream connect error or disconnect/reset before headers. ${again}reset reason: ${resetReason}${why}`
-  return { status, flag: flag, details, body: text, lines }
+  return { status, flag, details, body: text, lines: TEXT_PLAIN + lines }
+}
+
+/** A route that answers by itself. */
+export function routeReply(action: DirectAction | RedirectAction, x: Exchange): LocalReply {
+  const reply = { status: action.status, flag: '', details: 'direct_response' }
+  if (action.kind === 'direct') return { ...reply, body: action.body, lines: action.body === '' ? '' : TEXT_PLAIN }
+  return { ...reply, body: '', lines: `location: ${redirectLocation(action, x.authority, x.path)}\r\n` }
 }
 
 /** A reply to bytes that were no request: no request text is echoed, and nothing after them is read. */

@@ -12,20 +12,17 @@
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import { BODY_NONE, type Framing } from '../codec/http1/framing.ts'
 import type { Head } from '../codec/http1/head.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { ClusterCell } from '../cluster/clusters.ts'
-import type { Endpoint } from '../cluster/endpoint.ts'
 import { Exchange } from '../exchange.ts'
 import type { Http1Connection, PoolFault, ResetFault, UpstreamHandler } from '../pool/http1.ts'
-import { chooseCluster, type ForwardAction, redirectLocation } from '../route/action.ts'
+import { chooseCluster, type ForwardAction } from '../route/action.ts'
 import { findRoute, type VirtualHost } from '../route/table.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
-import { describeRequest } from './describe.ts'
+import { describeRequest, markOutcome } from './describe.ts'
 import type { DownstreamPeer } from './downstream-peer.ts'
 import { type AttemptMarks, encodeRequest, isWebSocket, responseLines } from './headers.ts'
-import { type Fault, localReply } from './local-reply.ts'
-import { originalDestination } from './original-destination.ts'
+import { type Fault, type LocalReply, localReply, routeReply } from './local-reply.ts'
 import { Attempts } from './retry.ts'
+import { Selection } from './selection.ts'
 
 const IDLE = 0
 const WAITING = 1
@@ -43,6 +40,7 @@ export class Stream implements UpstreamHandler {
   readonly #tryTimer = new TimerEntry(() => this.#onTimeout('per_try_timeout'))
   readonly #backOff = new TimerEntry(() => this.#attempt())
   readonly #attempts = new Attempts()
+  readonly #selection = new Selection()
   readonly #replaySink = {
     onBody: (buf: Buffer, start: number, end: number): void => {
       this.#upstream?.sendBody(this.#framing!.kind, buf, start, end)
@@ -54,10 +52,6 @@ export class Stream implements UpstreamHandler {
   #framing: Framing | null = null
   #vhost: VirtualHost | null = null
   #action: ForwardAction | null = null
-  #cell: ClusterCell | null = null
-  /** Whose limits count this request. */
-  #cluster: Cluster | null = null
-  #endpoint: Endpoint | null = null
   #upstream: Http1Connection | null = null
   #requestDone = false
   #upstreamPaused = false
@@ -94,8 +88,6 @@ export class Stream implements UpstreamHandler {
     this.#attempts.begin(null)
     this.#upstreamPaused = false
     this.#action = null
-    this.#cluster = null
-    this.#endpoint = null
     this.wantsUpgrade = isWebSocket(this.x.method, head, framing)
     describeRequest(this.x, head, this.#settings, this.#info)
     this.#inRead = true
@@ -130,7 +122,7 @@ export class Stream implements UpstreamHandler {
   onDownstreamGone(): void {
     if (this.#state === IDLE) return
     this.#giveUp()
-    this.#mark('DC', 'downstream_remote_disconnect')
+    markOutcome(this.x, 'DC', 'downstream_remote_disconnect')
     this.#record()
   }
 
@@ -139,14 +131,14 @@ export class Stream implements UpstreamHandler {
     if (this.#state === IDLE) return
     if (this.#state !== RESPONDING) this.x.responseCode = status
     this.#giveUp()
-    this.#mark('DPE', 'http1.codec_error')
+    markOutcome(this.x, 'DPE', 'http1.codec_error')
     this.#record()
   }
 
   onTunnelEnd(bytesReceived: number, bytesSent: number): void {
     this.x.bytesReceived += bytesReceived
     this.x.bytesSent += bytesSent
-    this.#releaseEndpoint()
+    this.#selection.leaveEndpoint()
     this.#record()
   }
 
@@ -161,79 +153,33 @@ export class Stream implements UpstreamHandler {
       return
     }
     x.routeName = route.name
-    const { action } = route
-    switch (action.kind) {
-      case 'forward':
-        this.#action = action
-        this.#forward(action)
-        break
-      case 'redirect':
-        this.#reply(
-          action.status,
-          'direct_response',
-          '',
-          '',
-          `location: ${redirectLocation(action, x.authority, x.path)}\r\n`,
-        )
-        break
-      case 'direct':
-        this.#reply(action.status, 'direct_response', '', action.body, action.body === '' ? '' : TEXT_PLAIN)
-        break
-      default:
-        action satisfies never
-    }
+    if (route.action.kind === 'forward') {
+      this.#action = route.action
+      this.#forward(route.action)
+    } else this.#reply(routeReply(route.action, x))
   }
 
   #forward(action: ForwardAction): void {
-    const { x } = this
-    this.#cell = chooseCluster(action, this.#settings.proxy.random)
-    x.clusterName = this.#cell.name
-    const { cluster } = this.#cell
-    if (cluster === null) {
-      this.#fail('no_cluster')
+    const fault = this.#selection.enter(chooseCluster(action, this.#settings.proxy.random), this.x)
+    if (fault !== null) {
+      this.#fail(fault)
       return
     }
-    x.destinationService = cluster.spec.serviceHost
-    if (cluster.limits.numRequests >= cluster.limits.maxRequests) {
-      this.#fail('overflow')
-      return
-    }
-    cluster.limits.numRequests++
-    this.#cluster = cluster
     this.#attempts.begin(action.retry)
     if (this.#requestDone) this.#armRouteTimer()
     this.#attempt()
   }
 
-  /** One try: the cluster as it is now, another endpoint than before, a connection to it. */
+  /** One try: another endpoint than before, a connection to it. */
   #attempt(): void {
-    const { x } = this
-    const cluster = this.#cell!.cluster
-    if (cluster === null) {
-      this.#fail('no_cluster')
-      return
-    }
     this.#attempts.num++
-    let endpoint: Endpoint | null
-    if (cluster.spec.kind === 'original_dst') {
-      const address = originalDestination(this.#info, this.#settings.forwardProxy, x.authority)
-      if (address === 'refused') {
-        this.#fail('refused_target')
-        return
-      }
-      endpoint = address === null ? null : cluster.originalDestination(address)
-    } else endpoint = cluster.pick(this.#attempts.tried, this.#attempts.hostAttempts)
-    if (endpoint === null) {
-      this.#fail('no_endpoint')
+    const fault = this.#selection.pick(this.#attempts, this.#info, this.#settings.forwardProxy, this.x)
+    if (fault !== null) {
+      this.#fail(fault)
       return
     }
-    this.#endpoint = endpoint
-    endpoint.numActive++
-    endpoint.numTotal++
-    x.upstreamHost = endpoint.label
-    if (!x.inbound) x.destination = endpoint.workload
     this.#state = WAITING
-    endpoint.pool.acquire(this, this.#attempts.replaced)
+    this.#selection.endpoint!.pool.acquire(this, this.#attempts.replaced)
   }
 
   // ---- the response, from upstream
@@ -269,7 +215,7 @@ export class Stream implements UpstreamHandler {
   }
 
   onPoolFailure(fault: PoolFault, detail: string): void {
-    this.#endpoint!.numFailed++
+    this.#selection.failed()
     this.x.upstreamTransportFailure = detail
     if (this.#attempts.wants(fault) && this.#retry()) return
     this.#fail(fault)
@@ -312,7 +258,7 @@ export class Stream implements UpstreamHandler {
 
   onEnd(): void {
     this.#upstream = null
-    this.#releaseEndpoint()
+    this.#selection.leaveEndpoint()
     this.#peer.sendEnd()
     this.#peer.flush()
     this.#record()
@@ -322,11 +268,11 @@ export class Stream implements UpstreamHandler {
   onReset(fault: ResetFault, detail: string): void {
     const { x } = this
     this.#upstream = null
-    this.#endpoint!.numFailed++
+    this.#selection.failed()
     x.upstreamTransportFailure = ''
     if (this.#state === RESPONDING) {
-      this.#releaseEndpoint()
-      this.#mark(fault === 'protocol_error' ? 'UPE' : 'UC', `upstream_reset_after_response_started{${fault}}`)
+      this.#selection.leaveEndpoint()
+      markOutcome(this.x, fault === 'protocol_error' ? 'UPE' : 'UC', `upstream_reset_after_response_started{${fault}}`)
       this.#record()
       this.#peer.abort()
       return
@@ -336,7 +282,7 @@ export class Stream implements UpstreamHandler {
     if (this.#onReused && fault === 'connection_termination' && attempts.mayReplaceStale(x.method)) {
       attempts.replaced = true
       attempts.num-- // not counted: the server never saw it, or will see the same twice
-      this.#releaseEndpoint()
+      this.#selection.leaveEndpoint()
       this.#attempt()
       return
     }
@@ -371,8 +317,8 @@ export class Stream implements UpstreamHandler {
       if (this.#attempts.exhausted) this.x.responseFlags = 'URX'
       return false
     }
-    this.#attempts.tried.push(this.#endpoint!)
-    this.#releaseEndpoint()
+    this.#attempts.tried.push(this.#selection.endpoint!)
+    this.#selection.leaveEndpoint()
     this.#upstream = null
     wheel.cancel(this.#tryTimer)
     this.#state = WAITING
@@ -383,7 +329,7 @@ export class Stream implements UpstreamHandler {
   #onTimeout(fault: Fault): void {
     if (this.#state === RESPONDING) {
       this.#giveUp()
-      this.#mark('UT', 'response_timeout')
+      markOutcome(this.x, 'UT', 'response_timeout')
       this.#record()
       this.#peer.abort()
       return
@@ -401,42 +347,24 @@ export class Stream implements UpstreamHandler {
   #giveUp(): void {
     this.#upstream?.cancel()
     this.#upstream = null
-    if (this.#state === WAITING) this.#endpoint?.pool.cancel(this)
-    this.#releaseEndpoint()
+    if (this.#state === WAITING) this.#selection.endpoint?.pool.cancel(this)
+    this.#selection.leaveEndpoint()
   }
 
   #fail(fault: Fault): void {
-    const reply = localReply(fault, this.x.upstreamTransportFailure, this.#attempts.num > 1)
-    this.#reply(
-      reply.status,
-      reply.details,
-      reply.flag,
-      reply.body,
-      reply.body === '' ? reply.lines : TEXT_PLAIN + reply.lines,
-    )
+    this.#reply(localReply(fault, this.x.upstreamTransportFailure, this.#attempts.num > 1))
   }
 
-  #reply(status: number, details: string, flag: string, body: string, lines: string): void {
+  #reply({ status, flag, details, body, lines }: LocalReply): void {
     const { x } = this
-    this.#releaseEndpoint()
+    this.#selection.leaveEndpoint()
     x.responseCode = status
     x.bytesSent = x.method === 'HEAD' ? 0 : body.length
-    this.#mark(flag, details)
+    markOutcome(x, flag, details)
     this.#peer.sendLocal(status, body, lines)
     this.#peer.flush()
     this.#record()
     this.#peer.exchangeDone()
-  }
-
-  #mark(flag: string, details: string): void {
-    const { x } = this
-    if (flag !== '') x.responseFlags = x.responseFlags === '' ? flag : `${x.responseFlags},${flag}`
-    x.responseCodeDetails = details
-  }
-
-  #releaseEndpoint(): void {
-    if (this.#endpoint !== null) this.#endpoint.numActive--
-    this.#endpoint = null
   }
 
   #armRouteTimer(): void {
@@ -451,12 +379,9 @@ export class Stream implements UpstreamHandler {
     wheel.cancel(this.#routeTimer)
     wheel.cancel(this.#tryTimer)
     wheel.cancel(this.#backOff)
-    if (this.#cluster !== null) this.#cluster.limits.numRequests--
-    this.#cluster = null
+    this.#selection.leave()
     this.#state = IDLE
     x.durationMs = nowMs() - x.startMs
     telemetry.onEnd(x)
   }
 }
-
-const TEXT_PLAIN = 'content-type: text/plain\r\n'

@@ -110,8 +110,13 @@ export class Tunnel {
 export function resetSide(side: TunnelSide): void {
   const { raw, socket } = side
   const tcp = raw instanceof Socket && raw.remotePort !== undefined && !raw.destroyed
-  // a reset while a shutdown is under way leaves a request in libuv that never ends: the process could not exit
-  if (tcp && (!raw.writableEnded || raw.writableFinished)) raw.resetAndDestroy()
+  // a reset while a shutdown is under way (TLS: one of its own, below) leaves a request in libuv that never ends:
+  // the process could not exit
+  if (tcp && !isEnding(raw) && !isEnding(socket)) raw.resetAndDestroy()
   else raw.destroy()
   if (socket !== raw) socket.destroy()
+}
+
+function isEnding(socket: Socket): boolean {
+  return socket.writableEnded && !socket.writableFinished
 }

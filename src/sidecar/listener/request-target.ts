@@ -1,0 +1,23 @@
+/** Path and authority of a request out of its target and its Host (RFC 9112 sections 3.2 and 3.3). */
+import { parseTarget } from '../codec/http1/target.ts'
+import type { Exchange } from '../exchange.ts'
+import { addressLabel } from '../pool/dial.ts'
+import type { ConnectionInfo } from '../stream/context.ts'
+
+const SLASH = 0x2f
+
+/** Fills `x.path`, and `x.authority` where the target or the connection says it. False: none of the forms. */
+export function resolveTarget(x: Exchange, target: string, info: ConnectionInfo): boolean {
+  if (target.charCodeAt(0) === SLASH) x.path = target
+  else {
+    const parsed = parseTarget(x.method, target)
+    // a plaintext listener cannot answer for https
+    if (parsed === undefined || parsed.scheme === 'https') return false
+    x.path = parsed.path
+    // absolute-form replaces Host: two readers must not go by two names
+    if (parsed.form === 'absolute') x.authority = parsed.authority
+  }
+  // HTTP/1.0 without Host: the address that was dialled
+  if (x.authority === '') x.authority = info.originalDst === null ? info.localAddress : addressLabel(info.originalDst)
+  return true
+}

@@ -1,0 +1,67 @@
+/**
+ * Cluster and endpoint of one request: which, and that it counts there while it is under way.
+ * In: a route's cell. Out: an endpoint per attempt, or a fault. Owns: one count in the cluster, one at the endpoint.
+ */
+import type { ClusterCell } from '../cluster/clusters.ts'
+import type { Endpoint } from '../cluster/endpoint.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Limits } from '../pool/pool.ts'
+import type { ConnectionInfo } from './context.ts'
+import type { Fault } from './local-reply.ts'
+import { originalDestination } from './original-destination.ts'
+import type { Attempts } from './retry.ts'
+
+export class Selection {
+  endpoint: Endpoint | null = null
+  #cell: ClusterCell | null = null
+  #limits: Limits | null = null
+
+  /** Takes a place in the cluster; `null` is success. */
+  enter(cell: ClusterCell, x: Exchange): Fault | null {
+    this.#cell = cell
+    x.clusterName = cell.name
+    const { cluster } = cell
+    if (cluster === null) return 'no_cluster'
+    x.destinationService = cluster.spec.serviceHost
+    if (cluster.limits.numRequests >= cluster.limits.maxRequests) return 'overflow'
+    this.#limits = cluster.limits
+    this.#limits.numRequests++
+    return null
+  }
+
+  /** An endpoint of the cluster as it is now, another than those tried. */
+  pick(attempts: Attempts, info: ConnectionInfo, forwardProxy: boolean, x: Exchange): Fault | null {
+    const cluster = this.#cell?.cluster ?? null
+    if (cluster === null) return 'no_cluster'
+    let endpoint: Endpoint | null
+    if (cluster.spec.kind === 'original_dst') {
+      const address = originalDestination(info, forwardProxy, x.authority)
+      if (address === 'refused') return 'refused_target'
+      endpoint = address === null ? null : cluster.originalDestination(address)
+    } else endpoint = cluster.pick(attempts.tried, attempts.hostAttempts)
+    if (endpoint === null) return 'no_endpoint'
+    this.endpoint = endpoint
+    endpoint.numActive++
+    endpoint.numTotal++
+    x.upstreamHost = endpoint.label
+    if (!x.inbound) x.destination = endpoint.workload
+    return null
+  }
+
+  /** The attempt failed by no fault of the request. */
+  failed(): void {
+    if (this.endpoint !== null) this.endpoint.numFailed++
+  }
+
+  leaveEndpoint(): void {
+    if (this.endpoint !== null) this.endpoint.numActive--
+    this.endpoint = null
+  }
+
+  leave(): void {
+    this.leaveEndpoint()
+    if (this.#limits !== null) this.#limits.numRequests--
+    this.#limits = null
+    this.#cell = null
+  }
+}
