@@ -1,4 +1,6 @@
 // Buys at a steady rate, whether or not the last purchase is done, and says every ten seconds how it went.
+import { setTimeout as sleep } from 'node:timers/promises'
+
 const rate = Number(process.env.RATE ?? 20)
 const url = process.env.TARGET ?? 'http://frontend-service:8080/buy'
 
@@ -15,6 +17,13 @@ async function buy() {
     failed++
   }
 }
+
+// the shop opens when its services do, in whatever order they start
+while (failed === sent) {
+  await buy()
+  if (failed === sent) await sleep(250)
+}
+sent = failed = 0
 
 // by the clock, not by counting ticks: a late tick sends what it missed, one second's worth at most
 let next = performance.now()

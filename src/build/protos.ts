@@ -140,28 +140,46 @@ function declarations(schema: SchemaNode): string {
     if (SCALARS[field.type] !== undefined) return SCALARS[field.type] ?? ''
     return field.type.includes('.') ? field.type : 'number'
   }
-  const write = (name: string, node: SchemaNode) => {
-    if (node.values !== undefined) {
-      lines.push(`export type ${name} = ${Object.values(node.values).join(' | ')}`)
-      const members = Object.entries(node.values).map(([k, v]) => `readonly ${k}: ${v}`)
-      lines.push(`export const ${name}: { ${members.join('; ')} }`)
-      return
-    }
-    if (node.fields !== undefined) {
+  /** Of a message or an enum: what stands in the type's place, and below it. A namespace of types alone merges with a const. */
+  const writeTypes = (name: string, { values, fields, oneofs, nested }: SchemaNode): void => {
+    if (values !== undefined) lines.push(`export type ${name} = ${Object.values(values).join(' | ')}`)
+    if (fields !== undefined) {
       // a member of a oneof that is not set reads as null
-      const oneofs = new Set(Object.values(node.oneofs ?? {}).flatMap((o) => o.oneof))
+      const nullable = new Set(Object.values(oneofs ?? {}).flatMap((o) => o.oneof))
       lines.push(`export interface ${name} {`)
-      for (const [key, field] of Object.entries(node.fields)) {
+      for (const [key, field] of Object.entries(fields)) {
         const type = typeOf(field)
         if (field.keyType !== undefined) lines.push(`${key}?: Record<string, ${type}> | undefined`)
         else if (field.rule === 'repeated') lines.push(`${key}?: ${type}[] | undefined`)
-        else lines.push(`${key}?: ${type} | ${field.type.includes('.') || oneofs.has(key) ? 'null | ' : ''}undefined`)
+        else lines.push(`${key}?: ${type} | ${field.type.includes('.') || nullable.has(key) ? 'null | ' : ''}undefined`)
       }
-      lines.push('}', `export const ${name}: Codec<${name}>`)
+      lines.push('}')
     }
-    if (node.nested === undefined) return
+    if (nested === undefined) return
     lines.push(`export namespace ${name} {`)
-    for (const [key, child] of Object.entries(node.nested)) write(key, child)
+    for (const [key, child] of Object.entries(nested)) writeTypes(key, child)
+    lines.push('}')
+  }
+  /** The type of what the module exports for a message (codec and nested values) or an enum (its numbers). */
+  const valueOf = (name: string, { values, nested }: SchemaNode): string => {
+    if (values !== undefined) {
+      return `{ ${Object.entries(values)
+        .map(([key, value]) => `readonly ${key}: ${value}`)
+        .join('; ')} }`
+    }
+    const members = Object.entries(nested ?? {}).map(([key, child]) => {
+      return `readonly ${key}: ${valueOf(`${name}.${key}`, child)}`
+    })
+    return members.length === 0 ? `Codec<${name}>` : `Codec<${name}> & { ${members.join('; ')} }`
+  }
+  const write = (name: string, node: SchemaNode): void => {
+    if (node.values !== undefined || node.fields !== undefined) {
+      writeTypes(name, node)
+      lines.push(`export const ${name}: ${valueOf(name, node)}`)
+      return
+    }
+    lines.push(`export namespace ${name} {`)
+    for (const [key, child] of Object.entries(node.nested ?? {})) write(key, child)
     lines.push('}')
   }
   for (const [key, child] of Object.entries(schema.nested ?? {})) write(key, child)

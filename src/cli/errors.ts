@@ -3,6 +3,12 @@ import { ApiError, ApiTimeoutError, PlainError, UnreachableError } from '../clie
 import { formatIssue, type Issue } from '../config/issue.ts'
 import { EXIT } from './exit-code.ts'
 
+/** For files of comments and blank documents only: kubectl's `no objects passed to apply`. */
+export const NO_OBJECT = 'there is no object in what was given'
+
+/** Of a line quoted, in characters. */
+const MAX_LINE = 200
+
 /** A failure with a sentence for the user. */
 export class CliError extends Error {
   readonly exitCode: number
@@ -58,7 +64,13 @@ function withSourceLine(issue: Issue, text: string | undefined): string {
   const [head = '', ...rest] = formatIssue(issue).split('\n')
   const line = text?.split('\n')[issue.line - 1]?.trimEnd()
   if (line === undefined || line === '') return [head, ...rest].join('\n')
-  return [head, `    ${issue.line} | ${line}`, ...rest].join('\n')
+  return [head, `    ${issue.line} | ${printable(line)}`, ...rest].join('\n')
+}
+
+/** Fit for a terminal: without control characters, and not a whole file in one line. */
+function printable(line: string): string {
+  const text = line.replaceAll(/\p{Cc}/gu, (char) => (char === '\t' ? char : '\u{FFFD}'))
+  return text.length <= MAX_LINE ? text : `${text.slice(0, MAX_LINE)}...`
 }
 
 function join(...parts: string[]): string {

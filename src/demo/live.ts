@@ -33,9 +33,7 @@ export async function showLive({ mesh, paint, signal, out }: LiveOptions): Promi
   const tryNext = commands(mesh.home.dir)
   if (out.isTTY) out.write(ENTER)
   else
-    out.write(
-      `${tryNext.map(([what, words]) => `${what}\n${commandLines(words, Infinity, '  ').join('\n')}\n`).join('')}`,
-    )
+    out.write(tryNext.map(([what, words]) => `${what}\n${commandLines(words, Infinity, '  ').join('\n')}\n`).join(''))
   try {
     while (!signal.aborted) {
       const picture = await photographer.take()

@@ -68,6 +68,9 @@ t.test('objects are applied, compared, listed, watched and deleted through a rea
   t.equal(diff.code, 1)
   t.match(diff.out, /--- live\/virtualservice\/default\/checkout-route[^]*\n-.*weight: 90\n\+.*weight: 50/)
 
+  const blank = await run(['apply', '-f', '-'], '# nothing\n--- \n')
+  t.same([blank.code, blank.err], [65, 'error: there is no object in what was given\n'])
+
   t.equal(bad.code, 65)
   t.match(bad.err, /^\(stdin\):7:3 {2}error[^]*\n {4}7 \| {3}hostz: \[checkout-service\]\n/)
 

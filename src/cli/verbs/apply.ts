@@ -5,7 +5,7 @@ import { ApiError } from '../../client/errors.ts'
 import type { Context } from '../context.ts'
 import { withContext } from '../context.ts'
 import { printDelivery } from '../delivery.ts'
-import { CliError, formatIssues } from '../errors.ts'
+import { CliError, formatIssues, NO_OBJECT } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { collect, examples } from '../help.ts'
 import { readSources, textsOf, type Source } from '../sources.ts'
@@ -67,6 +67,7 @@ export async function applySources(
   const texts = textsOf(sources)
   try {
     const answer = await control.apply({ namespace, ...request, sources: [...sources] })
+    if (answer.objects.length === 0) throw new CliError(NO_OBJECT, EXIT.data)
     if (answer.issues.length > 0) note(formatIssues(answer.issues, texts))
     return answer
   } catch (error) {

@@ -6,7 +6,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { UnreachableError } from '../../client/errors.ts'
 import { bringUp, type BringUpResult } from '../bring-up.ts'
 import { withContext, type Context } from '../context.ts'
-import { CliError, QuietExit } from '../errors.ts'
+import { CliError, NO_OBJECT, QuietExit } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { collect, examples } from '../help.ts'
 import { LogView, logSources } from '../log-view.ts'
@@ -60,9 +60,10 @@ export function registerUp(program: Command): void {
 async function readValid(context: Context, files: readonly string[]): Promise<Source[]> {
   const sources = await readSources(files)
   const { parseSources } = await import('../../config/parse.ts')
-  const { issues } = parseSources(sources, { namespace: context.namespace })
+  const { issues, objects } = parseSources(sources, { namespace: context.namespace })
   const errors = issues.filter((issue) => issue.level === 'error')
   if (errors.length > 0) throw new CliError('nothing was started or changed', EXIT.data, errors, textsOf(sources))
+  if (objects.length === 0) throw new CliError(NO_OBJECT, EXIT.data)
   return sources
 }
 

@@ -3,7 +3,7 @@
  * nowhere. In: Services, identities behind them, DestinationRules. Source: Istio 1.30, pilot/pkg/networking/core/cluster.go.
  */
 import { parseDurationMs } from '../../config/values.ts'
-import type { envoy } from '../../xds/generated/xds.js'
+import { envoy } from '../../xds/generated/xds.js'
 import {
   ALPN_HTTP,
   ALPN_TCP,
@@ -26,8 +26,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 const UNLIMITED = 0xffff_ffff
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 
-const CLUSTER_TYPE = { STATIC: 0, EDS: 3, ORIGINAL_DST: 4 } as const
-const LB_POLICY = { ROUND_ROBIN: 0, LEAST_REQUEST: 1, RANDOM: 3, CLUSTER_PROVIDED: 6 } as const
+const { DiscoveryType: CLUSTER_TYPE, LbPolicy: LB_POLICY } = envoy.config.cluster.v3.Cluster
 
 /** Connections that no Service is for go where their caller meant them to go. */
 export const PASSTHROUGH = toResource('CDS', PASSTHROUGH_CLUSTER, {
@@ -133,7 +132,7 @@ function transport(tls: ClientTls | undefined, upstream: UpstreamTls): Cluster {
 /** Istio's default is no limit at all, where Envoy's is 1024 of each. */
 function poolLimits(pool: ConnectionPool | undefined): Cluster {
   const { tcp, http } = pool ?? {}
-  const thresholds: NonNullable<envoy.config.cluster.v3.CircuitBreakers['thresholds']>[number] = {
+  const thresholds: envoy.config.cluster.v3.CircuitBreakers.Thresholds = {
     maxConnections: { value: tcp?.maxConnections ?? UNLIMITED },
     maxPendingRequests: { value: http?.http1MaxPendingRequests ?? UNLIMITED },
     maxRequests: { value: http?.http2MaxRequests ?? UNLIMITED },

@@ -2,10 +2,12 @@
  * Transport sockets: mutual TLS between sidecars, and plain ones. Pure.
  * Source: Istio 1.30, pilot/pkg/networking/core/cluster_tls.go and pilot/pkg/security/authn/utils.
  */
-import type { envoy } from '../../xds/generated/xds.js'
+import { envoy } from '../../xds/generated/xds.js'
 import { SECRET_OWN, SECRET_ROOTS, TLS_MODE_LABEL } from '../../xds/names.ts'
 import { EXTENSION, pack } from '../../xds/type-urls.ts'
 import { struct } from './resource.ts'
+
+const SAN_URI = envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType.URI
 
 export type TransportSocket = envoy.config.core.v3.TransportSocket
 type TransportSocketMatches = NonNullable<envoy.config.cluster.v3.Cluster['transportSocketMatches']>
@@ -32,7 +34,7 @@ export function meshUpstream({ sni, alpn, serverIds }: UpstreamTls): TransportSo
     tlsCertificateSdsSecretConfigs: OWN_CERTIFICATE,
     combinedValidationContext: {
       defaultValidationContext: {
-        matchTypedSubjectAltNames: serverIds.map((exact) => ({ sanType: 3 as const, matcher: { exact } })),
+        matchTypedSubjectAltNames: serverIds.map((exact) => ({ sanType: SAN_URI, matcher: { exact } })),
       },
       validationContextSdsSecretConfig: MESH_ROOTS,
     },

@@ -4,20 +4,18 @@
  */
 import { type Address, addressLabel, type TlsTarget } from '../pool/dial.ts'
 import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
-import type { envoy, google } from '../../xds/generated/xds.js'
+import { envoy, type google } from '../../xds/generated/xds.js'
 import { ISTIO_METADATA, parseClusterName, TRANSPORT_SOCKET_MATCH } from '../../xds/names.ts'
 import { EXTENSION, unpack } from '../../xds/type-urls.ts'
 import type { ClusterSpec, EndpointSpec, LbPolicy, TransportMatch } from './spec.ts'
 
 type Cluster = envoy.config.cluster.v3.Cluster
 type Assignment = envoy.config.endpoint.v3.ClusterLoadAssignment
-type SocketMatch = NonNullable<Cluster['transportSocketMatches']>[number]
+type SocketMatch = envoy.config.cluster.v3.Cluster.TransportSocketMatch
 type TlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 
-/** Cluster.DiscoveryType, Cluster.LbPolicy and HealthStatus of the Envoy API. */
-const DISCOVERY = { STATIC: 0, EDS: 3, ORIGINAL_DST: 4 } as const
-const POLICY = { ROUND_ROBIN: 0, LEAST_REQUEST: 1, RANDOM: 3, CLUSTER_PROVIDED: 6 } as const
-const HEALTH = { UNKNOWN: 0, HEALTHY: 1, DEGRADED: 5 } as const
+const { DiscoveryType: DISCOVERY, LbPolicy: POLICY } = envoy.config.cluster.v3.Cluster
+const HEALTH = envoy.config.core.v3.HealthStatus
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000

@@ -6,7 +6,7 @@ import type { Clusters } from '../cluster/clusters.ts'
 import { compileAddress, durationMs } from '../cluster/compile.ts'
 import type { HttpSettings, ProxyContext, TcpSettings } from '../stream/context.ts'
 import type { RouteCell } from '../route/table.ts'
-import type { envoy } from '../../xds/generated/xds.js'
+import { envoy } from '../../xds/generated/xds.js'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
 import { EXTENSION, unpack } from '../../xds/type-urls.ts'
 import type { ChainTls, FilterChain, ListenerSpec } from './filter-chain.ts'
@@ -26,8 +26,9 @@ export interface ListenerRefs {
   inlineRoutes(config: envoy.config.route.v3.RouteConfiguration): RouteCell
 }
 
-const TRAFFIC_INBOUND = 1
-const FORWARD = { APPEND_FORWARD: 2, SANITIZE_SET: 3 } as const
+const TRAFFIC_INBOUND = envoy.config.core.v3.TrafficDirection.INBOUND
+const FORWARD =
+  envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails
 const DEFAULT_IDLE_MS = 3_600_000
 const DEFAULT_HEADERS_MS = 60_000
 const DEFAULT_MAX_HEAD_KB = 60
@@ -113,16 +114,15 @@ function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs):
 }
 
 function compileTcp(tcp: XdsTcpProxy, inbound: boolean, refs: ListenerRefs): TcpSettings {
-  const weighted = (tcp.weightedClusters?.clusters ?? []).filter((c: { weight?: number }) => (c.weight ?? 0) > 0)
-  const names: string[] =
-    weighted.length > 0 ? weighted.map((c: { name?: string }) => c.name ?? '') : [tcp.cluster ?? '']
+  const weighted = (tcp.weightedClusters?.clusters ?? []).filter((c) => (c.weight ?? 0) > 0)
+  const names: string[] = weighted.length > 0 ? weighted.map((c) => c.name ?? '') : [tcp.cluster ?? '']
   if (names.includes('')) throw new Error('a TCP proxy names no cluster')
   let sum = 0
   return {
     proxy: refs.proxy,
     inbound,
     clusters: names.map((name) => refs.clusters.cell(name)),
-    upTo: weighted.length > 0 ? weighted.map((c: { weight?: number }) => (sum += c.weight ?? 0)) : [1],
+    upTo: weighted.length > 0 ? weighted.map((c) => (sum += c.weight ?? 0)) : [1],
     idleTimeoutMs: durationMs(tcp.idleTimeout, DEFAULT_IDLE_MS),
   }
 }
