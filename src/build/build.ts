@@ -2,7 +2,7 @@
  * Builds dist/: one bundle for each kind of process, so that each loads only what it needs.
  * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian}.js, and src/xds/generated/ before them.
  */
-import { rmSync, statSync } from 'node:fs'
+import { chmodSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type BuildOptions } from 'esbuild'
@@ -59,3 +59,5 @@ await Promise.all([
   }),
   build({ ...common, entryPoints: { hook: at('src/supervisor/hook.ts'), guardian: at('src/supervisor/guardian.ts') } }),
 ])
+// `npm link` points to it
+chmodSync(at('dist/pocketmesh.js'), 0o755)

@@ -59,7 +59,10 @@ function kindOf(cluster: Cluster): ClusterSpec['kind'] {
       return 'eds'
     case DISCOVERY.ORIGINAL_DST:
       return 'original_dst'
-    default: // names are resolved when a connection is made
+    case DISCOVERY.STATIC:
+    case DISCOVERY.STRICT_DNS: // names are resolved when a connection is made
+    case DISCOVERY.LOGICAL_DNS:
+    default:
       return 'static'
   }
 }
@@ -73,6 +76,9 @@ function lbPolicyOf(cluster: Cluster): LbPolicy {
       return 'least_request'
     case POLICY.RANDOM:
       return 'random'
+    case POLICY.RING_HASH:
+    case POLICY.MAGLEV:
+    case POLICY.LOAD_BALANCING_POLICY_CONFIG:
     default:
       throw new Error(`load balancing policy ${cluster.lbPolicy} is not supported`)
   }
