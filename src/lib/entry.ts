@@ -29,6 +29,12 @@ const SOURCES: Record<EntryKind, string> = {
   hook: 'supervisor/hook.ts',
 }
 
+/**
+ * V8's own start of 1 MiB for young objects is collected every few hundred requests, which a sidecar feels (5 % of its
+ * CPU); twice that costs 2 MiB of memory.
+ */
+const NODE_FLAGS: Partial<Record<EntryKind, readonly string[]>> = { sidecar: ['--min-semi-space-size=2'] }
+
 const here = fileURLToPath(import.meta.url)
 const fromSource = here.endsWith('.ts')
 
@@ -38,5 +44,5 @@ export function entryCommand(kind: EntryKind): EntryCommand {
   const loader = fromSource ? [`--import=${import.meta.resolve('tsx')}`] : []
   // a URL has no blanks, which NODE_OPTIONS would split at
   if (kind === 'hook') return { command: process.execPath, args: [...loader, `--import=${pathToFileURL(file).href}`] }
-  return { command: process.execPath, args: [...loader, file] }
+  return { command: process.execPath, args: [...(NODE_FLAGS[kind] ?? []), ...loader, file] }
 }

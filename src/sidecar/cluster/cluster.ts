@@ -91,12 +91,14 @@ export class Cluster {
     this.#ready = ready
   }
 
-  /** The next endpoint, if there is one, another than those in `avoid` where `attempts` tries find one. */
+  /** The next endpoint, if there is one; with `attempts`, another than those in `avoid` if there is such a one. */
   pick(avoid: readonly Endpoint[], attempts: number): Endpoint | null {
     if (this.#ready.length === 0) return null
     let endpoint = this.#picker.pick(this.#ready)
     for (let i = 0; i < attempts && avoid.includes(endpoint); i++) endpoint = this.#picker.pick(this.#ready)
-    return endpoint
+    if (attempts === 0 || !avoid.includes(endpoint)) return endpoint
+    // Envoy would take the last draw; a host that has not been tried is what was asked for
+    return this.#ready.find((other) => !avoid.includes(other)) ?? endpoint
   }
 
   /** For original_dst: the endpoint at `address` itself. */

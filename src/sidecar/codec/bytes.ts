@@ -63,6 +63,22 @@ export function latin1(buf: Buffer, start: number, end: number): string {
   return (buf as unknown as Latin1Buffer).latin1Slice(start, end)
 }
 
+/**
+ * The text of a part that keep-alive connections mostly repeat. The bytes are compared with the last text, which costs
+ * less than a new string, and one string for all makes later comparisons short.
+ */
+export class LastText {
+  #text = ''
+
+  // hot
+  read(buf: Buffer, start: number, end: number): string {
+    const last = this.#text
+    let same = last.length === end - start
+    for (let i = 0; same && i < last.length; i++) same = last.charCodeAt(i) === buf[start + i]
+    return same ? last : (this.#text = latin1(buf, start, end))
+  }
+}
+
 /** Writes a Latin-1 string at `at`; returns the bytes written. */
 export function writeLatin1(buf: Buffer, text: string, at: number): number {
   return (buf as unknown as Latin1Buffer).latin1Write(text, at, text.length)

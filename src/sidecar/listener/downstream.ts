@@ -11,6 +11,7 @@
  */
 import type { Socket } from 'node:net'
 import { TimerEntry } from '../../lib/timer-wheel.ts'
+import { LastText } from '../codec/bytes.ts'
 import type { BodySink } from '../codec/http1/chunked.ts'
 import { BODY_LENGTH, BODY_NONE, BodyReader, Framing } from '../codec/http1/framing.ts'
 import { type Head, HeadReader } from '../codec/http1/head.ts'
@@ -53,6 +54,8 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   readonly #response: ResponseWriter
   readonly #reader: HeadReader
   readonly #framing = new Framing()
+  readonly #method = new LastText()
+  readonly #target = new LastText()
   readonly #body = new BodyReader('request')
   readonly #stream: Stream
   readonly #timer = new TimerEntry(() => this.#onTimer())
@@ -172,21 +175,22 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   #onHead(chunk: Buffer, at: number): void {
     const { head } = this.#reader
     const verdict = this.#framing.readRequest(head)
-    this.#settings.proxy.wheel.cancel(this.#timer)
+    // the idle deadline stays armed: it looks at the connection's state, and arming it anew each time costs
+    if (this.#headTimed) this.#settings.proxy.wheel.cancel(this.#timer)
     if (verdict !== DONE) {
       this.#refuse(verdict)
       return
     }
     const { x } = this.#stream
     x.reset()
-    x.method = head.text(head.methodStart, head.methodEnd)
+    x.method = this.#method.read(head.bytes, head.methodStart, head.methodEnd)
     x.httpVersion = head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1'
-    x.authority = this.#framing.host < 0 ? '' : head.value(this.#framing.host)
+    x.authority = this.#framing.authority
     if (x.method === 'CONNECT' || x.method === 'TRACE') {
       this.#onSpecialMethod(head, chunk, at)
       return
     }
-    if (!resolveTarget(x, head.text(head.targetStart, head.targetEnd), this.#info)) {
+    if (!resolveTarget(x, this.#target.read(head.bytes, head.targetStart, head.targetEnd), this.#info)) {
       this.#refuse(BAD_MESSAGE)
       return
     }
@@ -236,9 +240,9 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#response.interim(head)
   }
 
-  sendHead(head: Head, framing: Framing, lines: string): void {
+  sendHead(head: Head, framing: Framing, serviceMs: number): void {
     if (this.#state === BODY) this.#keepAlive = false // answered early: the rest of the body cannot be told apart
-    this.#keepAlive = this.#response.head(head, framing, lines, this.#keepAlive && !this.#draining)
+    this.#keepAlive = this.#response.head(head, framing, serviceMs, this.#keepAlive && !this.#draining)
   }
 
   // hot
@@ -313,7 +317,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#state = HEAD
     this.#headTimed = false
     this.#reader.reset()
-    this.#lastMs = this.#settings.proxy.nowMs()
+    this.#lastMs = this.#stream.x.startMs + this.#stream.x.durationMs
     if (!this.#timer.armed) this.#settings.proxy.wheel.schedule(this.#timer, this.#settings.idleTimeoutMs)
   }
 
@@ -357,7 +361,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
 
   #onTimer(): void {
     const { proxy, idleTimeoutMs } = this.#settings
-    if (this.#clientEnded) {
+    if (this.#clientEnded && !this.#gate.holds) {
       this.#stream.onDownstreamGone()
       this.destroy()
     } else if (this.#state === HEAD && !this.#reader.isIdle) this.#refuse(408)

@@ -2,12 +2,12 @@
  * Responses onto an HTTP/1.1 connection: the head from the model, the body in the frame that this client understands.
  * In: an upstream's head or a reply of our own. Out: bytes with the connection's writer. Owns the frame's state only.
  */
-import { encodeFields, framingLine, HOP_BY_HOP, LAST_CHUNK, statusLine } from '../codec/http1/encode.ts'
+import { encodeFields, encodeFraming, HOP_BY_HOP, LAST_CHUNK, statusLine } from '../codec/http1/encode.ts'
 import { BODY_CHUNKED, BODY_LENGTH, BODY_UNTIL_CLOSE, type Framing } from '../codec/http1/framing.ts'
 import type { Head } from '../codec/http1/head.ts'
 import type { Writer } from '../pool/writer.ts'
 import type { HttpSettings } from '../stream/context.ts'
-import { dateLine, DROP_RESPONSE } from '../stream/headers.ts'
+import { dateLine, DROP_RESPONSE, encodeOwnResponseLines } from '../stream/headers.ts'
 
 export class ResponseWriter {
   readonly #writer: Writer
@@ -38,18 +38,19 @@ export class ResponseWriter {
   }
 
   /** Returns whether the connection can be kept: a body without length ends an HTTP/1.0 one. */
-  head(head: Head, framing: Framing, lines: string, keepAlive: boolean): boolean {
+  head(head: Head, framing: Framing, serviceMs: number, keepAlive: boolean): boolean {
     const out = this.#writer
     out.text(statusLine(head.status))
     encodeFields(out, head, DROP_RESPONSE)
-    let frame = ''
+    encodeOwnResponseLines(out, head, this.#settings, serviceMs)
     let kept = keepAlive
     if (framing.kind === BODY_CHUNKED || framing.kind === BODY_UNTIL_CLOSE) {
       this.#chunked = this.#minor === 1
-      if (this.#chunked) frame = framingLine(BODY_CHUNKED, 0)
+      if (this.#chunked) encodeFraming(out, BODY_CHUNKED, 0)
       else kept = this.isFramed = false
-    } else if (framing.hasLength && head.status !== 204) frame = framingLine(BODY_LENGTH, framing.lengthBytes)
-    out.text(`${lines}${frame}${this.#connectionLine(kept)}\r\n`)
+    } else if (framing.hasLength && head.status !== 204) encodeFraming(out, BODY_LENGTH, framing.lengthBytes)
+    out.text(this.#connectionLine(kept))
+    out.text('\r\n')
     return kept
   }
 

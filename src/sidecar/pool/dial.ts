@@ -4,6 +4,7 @@
  */
 import net from 'node:net'
 import { lookupPublic, REFUSED_TARGET } from './forbidden.ts'
+import { DirectInput } from './input.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 
 /** `publicOnly`: named by a caller; what it resolves to must not be this host. */
@@ -33,6 +34,8 @@ export interface Link {
   peerId: string
   /** Of the certificate shown; 0 without TLS. */
   generation: number
+  /** How bytes come in where they do not come as `data` events. */
+  input: DirectInput | null
 }
 
 export type ConnectFault = 'connect_failure' | 'connect_timeout' | 'refused_target'
@@ -54,15 +57,19 @@ export interface Dialer {
   tls: TlsDialer
 }
 
-/** Starts a connection; the returned function gives it up (then `done` is not called). */
+/** Starts a connection; the returned function gives it up (then `done` is not called). `direct`: see input.ts. */
 export function dial(
   dialer: Dialer,
   address: Address,
   tls: TlsTarget | null,
   timeoutMs: number,
   done: DialDone,
+  direct = false,
 ): () => void {
-  const raw = net.connect({ ...connectOptions(address), allowHalfOpen: true })
+  const input = direct && tls === null ? new DirectInput() : null // below TLS the bytes are not ours to read
+
+  const options = { ...connectOptions(address), allowHalfOpen: true }
+  const raw = net.connect(input === null ? options : { ...options, onread: input.onread })
   let settled = false
   const settle = (fault: ConnectFault | null, detail: string, link: Link | null): void => {
     if (settled) return
@@ -81,14 +88,14 @@ export function dial(
   const onClose = (): void => settle('connect_failure', 'connection closed', null)
   const onConnect = (): void => {
     if (tls === null) {
-      settle(null, '', { socket: raw, raw, peerId: '', generation: 0 })
+      settle(null, '', { socket: raw, raw, peerId: '', generation: 0, input })
       return
     }
     const generation = dialer.tls.generation()
     dialer.tls.handshake(raw, tls, (error, socket, peerId) => {
       if (error !== null || socket === null) settle('connect_failure', tlsDetail(error), null)
       else if (settled) raw.destroy()
-      else settle(null, '', { socket, raw, peerId, generation })
+      else settle(null, '', { socket, raw, peerId, generation, input: null })
     })
   }
   raw.on('error', onError)

@@ -8,6 +8,7 @@
  * Invariant: a connection is used again only if nobody can have an open question about where its messages end.
  */
 import type { Socket } from 'node:net'
+import { LastText } from '../codec/bytes.ts'
 import type { BodySink } from '../codec/http1/chunked.ts'
 import { LAST_CHUNK } from '../codec/http1/encode.ts'
 import {
@@ -22,6 +23,7 @@ import { type Head, HeadReader } from '../codec/http1/head.ts'
 import { nameId } from '../codec/http1/names.ts'
 import { DONE, MORE } from '../codec/http1/verdict.ts'
 import type { ConnectFault, Link } from './dial.ts'
+import { listenTo, ownBytes } from './input.ts'
 import { Writer } from './writer.ts'
 
 export type ResetFault = 'connection_termination' | 'protocol_error'
@@ -36,8 +38,8 @@ export interface UpstreamHandler extends BodySink {
   onPoolFailure(fault: PoolFault, detail: string): void
   onInterim(head: Head): void
   onHead(head: Head, framing: Framing): void
-  /** 101: the connection is detached; `rest[at, end)` are the tunnel's first bytes. */
-  onUpgrade(head: Head, rest: Buffer, at: number): void
+  /** 101: the connection is detached; `rest` are the tunnel's first bytes. */
+  onUpgrade(head: Head, rest: Buffer): void
   onEnd(): void
   onReset(fault: ResetFault, detail: string): void
   /** The socket takes bytes again after a write said no. */
@@ -83,8 +85,9 @@ export class Http1Connection {
   #headDone = false
   #requestDone = false
   #interims = 0
+  readonly #hint = new LastText()
+  #knownHint = ''
   readonly #events: readonly (readonly [string, (arg: unknown) => void])[] = [
-    ['data', (chunk) => this.#onData(chunk as Buffer)],
     ['end', () => this.#onSocketEnd()],
     ['error', (error) => this.#onSocketGone((error as Error).message)],
     ['close', () => this.#onSocketGone('closed')],
@@ -99,6 +102,7 @@ export class Http1Connection {
     this.writer = new Writer(socket)
     this.localAddress = `${link.raw.localAddress ?? ''}:${link.raw.localPort ?? 0}`
     for (const [event, handler] of this.#events) socket.on(event, handler)
+    listenTo(link, this.#onBytes)
     if (link.raw !== socket) link.raw.on('error', () => {})
   }
 
@@ -152,8 +156,7 @@ export class Http1Connection {
   }
 
   // hot
-  #onData(chunk: Buffer): void {
-    const end = chunk.length
+  readonly #onBytes = (chunk: Buffer, end: number): void => {
     let at = 0
     if (this.#state !== BUSY) {
       this.destroy() // nobody asked: a late or forged answer must not become the next request's
@@ -182,7 +185,7 @@ export class Http1Connection {
       }
       at = this.#reader.next
       if (head.status === 101) {
-        this.#upgrade(handler, head, chunk, at)
+        this.#upgrade(handler, head, chunk, at, end)
         return
       }
       if (head.status < 200) {
@@ -195,6 +198,8 @@ export class Http1Connection {
         continue
       }
       this.#headDone = true
+      const hint = head.find(KEEP_ALIVE)
+      if (hint >= 0) this.#onKeepAliveHint(this.#hint.read(head.bytes, head.valueStart(hint), head.valueEnd(hint)))
       this.#body.start(this.#framing)
       handler.onHead(head, this.#framing)
       if (this.#state !== BUSY || this.#handler !== handler) return
@@ -206,7 +211,7 @@ export class Http1Connection {
     if (this.#handler === handler) handler.onReadEnd()
   }
 
-  #upgrade(handler: UpstreamHandler, head: Head, chunk: Buffer, at: number): void {
+  #upgrade(handler: UpstreamHandler, head: Head, chunk: Buffer, at: number, end: number): void {
     if (!handler.wantsUpgrade || !this.#framing.upgrade) {
       this.#fail('protocol_error', 'unsolicited 101')
       return
@@ -216,18 +221,16 @@ export class Http1Connection {
     this.#socket.pause()
     for (const [event, handler] of this.#events) this.#socket.off(event, handler)
     this.#socket.on('error', () => {}) // between two owners it must not end the process
+    listenTo(this.link, null)
     this.#owner.onClosed(this)
-    handler.onUpgrade(head, chunk, at)
+    handler.onUpgrade(head, ownBytes(chunk, end).subarray(at))
   }
 
   #responseDone(clean: boolean): void {
     const handler = this.#handler!
-    const { head } = this.#reader
     this.#handler = null
     const reusable = clean && this.#requestDone && this.#framing.keepAlive && !this.retired
     if (reusable) {
-      const hint = head.find(KEEP_ALIVE)
-      if (hint >= 0) this.keepAliveMs = keepAliveMs(head.value(hint))
       this.#reader.reset()
       this.reused = true
       this.#state = IDLE
@@ -236,6 +239,13 @@ export class Http1Connection {
       this.destroy()
     }
     handler.onEnd()
+  }
+
+  /** Servers say the same each time. */
+  #onKeepAliveHint(text: string): void {
+    if (text === this.#knownHint) return
+    this.#knownHint = text
+    this.keepAliveMs = keepAliveMs(text)
   }
 
   #onSocketEnd(): void {

@@ -4,7 +4,7 @@
  * A waiter takes whichever comes first, a connection that falls idle or the one dialled for it.
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
-import { type Address, type ConnectFault, dial, type Dialer, type Link, type TlsTarget } from './dial.ts'
+import { type Address, type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
 import { type ConnectionOwner, Http1Connection, type UpstreamHandler } from './http1.ts'
 
 /** Circuit limits of a cluster, shared by the pools of its endpoints (Envoy: circuit_breakers). */
@@ -53,7 +53,7 @@ export class Http1Pool implements ConnectionOwner {
   // hot: the first branch only
   acquire(handler: UpstreamHandler, fresh: boolean): void {
     for (let connection = this.#newest(fresh); connection !== undefined; connection = this.#newest(fresh)) {
-      if (this.#nowMs() - connection.idleSinceMs >= connection.keepAliveMs || this.#isOld(connection)) {
+      if (this.#isStale(connection) || this.#isOld(connection)) {
         connection.destroy()
         continue
       }
@@ -137,11 +137,12 @@ export class Http1Pool implements ConnectionOwner {
   #dialNext(): void {
     if (this.#limits.numConnections + this.#dials.size >= this.#limits.maxConnections) return
     const { address, tls, connectTimeoutMs } = this.#settings
-    const giveUp = dial(this.#dialer, address, tls, connectTimeoutMs, (fault, detail, link) => {
+    const done: DialDone = (fault, detail, link) => {
       this.#dials.delete(giveUp)
       if (link === null) this.#failWaiters(fault ?? 'connect_failure', detail)
       else this.#add(link)
-    })
+    }
+    const giveUp = dial(this.#dialer, address, tls, connectTimeoutMs, done, true)
     this.#dials.add(giveUp)
   }
 
@@ -159,6 +160,11 @@ export class Http1Pool implements ConnectionOwner {
     if (waiter === undefined) return
     this.#limits.numPending--
     waiter.onPoolFailure(fault, detail)
+  }
+
+  /** The server said how long it keeps one; most say nothing, and then no clock is read. */
+  #isStale({ keepAliveMs, idleSinceMs }: Http1Connection): boolean {
+    return keepAliveMs !== Infinity && this.#nowMs() - idleSinceMs >= keepAliveMs
   }
 
   #isOld(connection: Http1Connection): boolean {

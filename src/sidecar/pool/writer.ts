@@ -8,8 +8,13 @@ import { writeLatin1 } from '../codec/bytes.ts'
 import type { ByteSink } from '../codec/http1/encode.ts'
 
 const SLAB_BYTES = 16 * 1024
-/** Up to here a copy is cheaper than a second buffer in the write. */
-const JOIN_BYTES = 8 * 1024
+/** Up to here a copy is cheaper than a second buffer in the write; what is not longer is never kept by reference. */
+export const JOIN_BYTES = 8 * 1024
+/** Up to here a loop is cheaper than a call of Node's. */
+const LOOP_TEXT_BYTES = 40
+const LOOP_BYTES = 128
+const MAX_DECIMAL_BYTES = 16
+const ZERO = 0x30
 const EMPTY = Buffer.alloc(0)
 
 export class Writer implements ByteSink {
@@ -29,13 +34,34 @@ export class Writer implements ByteSink {
   text(text: string): void {
     const { length } = text
     this.#reserve(length)
-    this.#at += writeLatin1(this.#slab, text, this.#at)
+    const slab = this.#slab
+    const at = this.#at
+    if (length > LOOP_TEXT_BYTES) writeLatin1(slab, text, at)
+    else for (let i = 0; i < length; i++) slab[at + i] = text.charCodeAt(i)
+    this.#at = at + length
+  }
+
+  /** A whole number >= 0, below 2^53. */
+  decimal(value: number): void {
+    this.#reserve(MAX_DECIMAL_BYTES)
+    let scale = 1
+    while (scale * 10 <= value) scale *= 10
+    for (let rest = value; scale >= 1; scale /= 10) {
+      const digit = Math.floor(rest / scale)
+      this.#slab[this.#at++] = ZERO + digit
+      rest -= digit * scale
+    }
   }
 
   // hot
   bytes(buf: Buffer, start: number, end: number): void {
-    this.#reserve(end - start)
-    this.#at += buf.copy(this.#slab, this.#at, start, end)
+    const length = end - start
+    this.#reserve(length)
+    const slab = this.#slab
+    const at = this.#at
+    if (length > LOOP_BYTES) buf.copy(slab, at, start, end)
+    else for (let i = 0; i < length; i++) slab[at + i] = buf[start + i]!
+    this.#at = at + length
   }
 
   /** Body bytes: joined with what waits when small, else by reference. Leaves with `flush`. */
@@ -84,6 +110,13 @@ export class Writer implements ByteSink {
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#slab.length) return
     const pending = this.#at - this.#start
+    if (pending + bytes <= this.#slab.length && this.#socket.writableLength === 0) {
+      // the socket has taken all before it (on TLS that is known only later than in `flush`)
+      this.#slab.copyWithin(0, this.#start, this.#at)
+      this.#start = 0
+      this.#at = pending
+      return
+    }
     const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, pending + bytes))
     this.#slab.copy(slab, 0, this.#start, this.#at)
     this.#slab = slab

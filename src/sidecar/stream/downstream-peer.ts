@@ -8,7 +8,8 @@ export interface DownstreamPeer {
   resumeRequest(): void
   pauseRequest(): void
   sendInterim(head: Head): void
-  sendHead(head: Head, framing: Framing, lines: string): void
+  /** `serviceMs`: how long the upstream took to begin its answer. */
+  sendHead(head: Head, framing: Framing, serviceMs: number): void
   sendBody(buf: Buffer, start: number, end: number): void
   sendEnd(): void
   /** A whole response of our own; `lines` are header lines. */

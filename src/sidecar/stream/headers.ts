@@ -3,7 +3,7 @@
  * In: the parsed head, the exchange. Out: bytes in the upstream's writer, or lines for the downstream's.
  * Trust: from the application nothing that speaks for the mesh is taken; from a peer over mutual TLS its own marks are.
  */
-import { encodeFields, framingLine, HOP_BY_HOP } from '../codec/http1/encode.ts'
+import { encodeFields, encodeFraming, HOP_BY_HOP } from '../codec/http1/encode.ts'
 import { BODY_NONE, type Framing } from '../codec/http1/framing.ts'
 import type { Head } from '../codec/http1/head.ts'
 import { nameId, nameSet, NUM_NAMES, X_ENVOY_OTHER } from '../codec/http1/names.ts'
@@ -60,7 +60,7 @@ export interface AttemptMarks {
   upgrade: boolean
 }
 
-/** The head of a request, for the upstream. */
+/** The head of a request, for the upstream. Piece by piece: a joined string would be made only to be copied. */
 export function encodeRequest(
   out: Writer,
   head: Head,
@@ -70,31 +70,50 @@ export function encodeRequest(
   info: ConnectionInfo,
   marks: AttemptMarks,
 ): void {
-  out.text(`${x.method} ${x.path} HTTP/1.1\r\nhost: ${x.authority}\r\n`)
+  out.text(x.method)
+  out.text(' ')
+  out.text(x.path)
+  out.text(' HTTP/1.1\r\nhost: ')
+  out.text(x.authority)
+  out.text('\r\n')
   const trusted = settings.inbound && info.peerId !== ''
   encodeFields(out, head, trusted ? DROP_FROM_PEER : DROP_UNTRUSTED)
-  let lines = framingLine(framing.kind, framing.lengthBytes)
-  if (framing.kind === BODY_NONE && framing.hasLength) lines = 'content-length: 0\r\n'
-  if (head.find(FORWARDED_PROTO) < 0) lines += 'x-forwarded-proto: http\r\n'
-  if (head.find(REQUEST_ID) < 0 && x.requestId !== '') lines += `x-request-id: ${x.requestId}\r\n`
-  if (marks.attempt > 0) lines += `x-envoy-attempt-count: ${marks.attempt}\r\n`
-  if (marks.expectedTimeoutMs > 0) lines += `x-envoy-expected-rq-timeout-ms: ${marks.expectedTimeoutMs}\r\n`
-  if (marks.toMeshPeer) lines += settings.proxy.metadataLines
-  if (trusted) lines += clientCertLine(head, settings, info)
-  if (marks.upgrade) lines += 'connection: upgrade\r\nupgrade: websocket\r\n'
-  out.text(`${lines}\r\n`)
+  if (framing.kind === BODY_NONE && framing.hasLength) out.text('content-length: 0\r\n')
+  else encodeFraming(out, framing.kind, framing.lengthBytes)
+  if (head.find(FORWARDED_PROTO) < 0) out.text('x-forwarded-proto: http\r\n')
+  if (x.requestId !== '' && head.find(REQUEST_ID) < 0) {
+    out.text('x-request-id: ')
+    out.text(x.requestId)
+    out.text('\r\n')
+  }
+  if (marks.attempt > 0) out.text(`x-envoy-attempt-count: ${marks.attempt}\r\n`)
+  if (marks.expectedTimeoutMs > 0) out.text(`x-envoy-expected-rq-timeout-ms: ${marks.expectedTimeoutMs}\r\n`)
+  if (marks.toMeshPeer) out.text(settings.proxy.metadataLines)
+  if (trusted) encodeClientCert(out, head, settings, info)
+  if (marks.upgrade) out.text('connection: upgrade\r\nupgrade: websocket\r\n')
+  out.text('\r\n')
 }
 
-function clientCertLine(head: Head, settings: HttpSettings, info: ConnectionInfo): string {
-  if (settings.clientCert === 'sanitize' || info.clientCert === '') return ''
+function encodeClientCert(out: Writer, head: Head, settings: HttpSettings, info: ConnectionInfo): void {
+  if (settings.clientCert === 'sanitize' || info.clientCert === '') return
   const earlier = settings.clientCert === 'append' ? head.get(CLIENT_CERT) : ''
-  return `x-forwarded-client-cert: ${earlier === '' ? '' : `${earlier},`}${info.clientCert}\r\n`
+  out.text('x-forwarded-client-cert: ')
+  if (earlier !== '') {
+    out.text(earlier)
+    out.text(',')
+  }
+  out.text(info.clientCert)
+  out.text('\r\n')
 }
 
-/** Lines that a response gets from this proxy. */
-export function responseLines(head: Head, serverName: string, serviceMs: number, nowEpochMs: number): string {
-  const lines = `server: ${serverName}\r\nx-envoy-upstream-service-time: ${serviceMs}\r\n`
-  return head.find(DATE) < 0 ? `${lines}${dateLine(nowEpochMs)}` : lines
+/** What a response gets from this proxy. */
+export function encodeOwnResponseLines(out: Writer, head: Head, settings: HttpSettings, serviceMs: number): void {
+  out.text('server: ')
+  out.text(settings.serverName)
+  out.text('\r\nx-envoy-upstream-service-time: ')
+  out.decimal(serviceMs)
+  out.text('\r\n')
+  if (head.find(DATE) < 0) out.text(dateLine(settings.proxy.nowEpochMs()))
 }
 
 let dateSecond = -1

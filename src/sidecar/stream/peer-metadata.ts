@@ -7,15 +7,22 @@ import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 const MAX_CACHED = 1024
 const MAX_HEADER_LENGTH = 4096
 const cache = new Map<string, Workload>()
+let lastHeader = ''
+let lastWorkload = UNKNOWN_WORKLOAD
 
 export function encodePeerMetadata(workload: Workload): string {
   return Buffer.from(JSON.stringify(workload), 'utf8').toString('base64')
 }
 
-// hot: the first return
+// hot: the first return, which needs no hash of a long text
 export function decodePeerMetadata(header: string): Workload {
-  const known = cache.get(header)
-  if (known !== undefined) return known
+  if (header === lastHeader) return lastWorkload
+  lastWorkload = cache.get(header) ?? remember(header)
+  lastHeader = header
+  return lastWorkload
+}
+
+function remember(header: string): Workload {
   const workload = parse(header)
   if (cache.size >= MAX_CACHED) cache.clear() // no caller has that many names: somebody makes them up
   cache.set(header, workload)

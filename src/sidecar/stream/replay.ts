@@ -33,13 +33,17 @@ export class Replay {
   /** No retry from here on. */
   drop(): void {
     this.#complete = false
-    this.#bufs.length = 0
-    this.#ends.length = 0
+    this.#clear()
   }
 
   reset(): void {
     this.#complete = true
     this.#bytes = 0
+    this.#clear()
+  }
+
+  #clear(): void {
+    if (this.#bufs.length === 0) return // setting a length costs, even to what it is
     this.#bufs.length = 0
     this.#ends.length = 0
   }

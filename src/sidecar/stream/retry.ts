@@ -19,12 +19,17 @@ export class Attempts {
   replaced = false
   #policy: RetryPolicy | null = null
 
-  begin(policy: RetryPolicy | null): void {
-    this.#policy = policy
+  /** A new request; its policy comes with its route. */
+  begin(): void {
+    this.#policy = null
     this.num = 0
     this.replaced = false
-    this.tried.length = 0
+    if (this.tried.length > 0) this.tried.length = 0 // setting a length costs, even to what it is
     this.replay.reset()
+  }
+
+  use(policy: RetryPolicy | null): void {
+    this.#policy = policy
   }
 
   get hostAttempts(): number {

@@ -15,11 +15,11 @@ import type { Head } from '../codec/http1/head.ts'
 import { Exchange } from '../exchange.ts'
 import type { Http1Connection, PoolFault, ResetFault, UpstreamHandler } from '../pool/http1.ts'
 import { chooseCluster, type ForwardAction } from '../route/action.ts'
-import { findRoute, type VirtualHost } from '../route/table.ts'
+import { findRoute, type RouteTable, type VirtualHost } from '../route/table.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { describeRequest, markOutcome } from './describe.ts'
 import type { DownstreamPeer } from './downstream-peer.ts'
-import { type AttemptMarks, encodeRequest, isWebSocket, responseLines } from './headers.ts'
+import { type AttemptMarks, encodeRequest, isWebSocket } from './headers.ts'
 import { type Fault, type LocalReply, localReply, routeReply } from './local-reply.ts'
 import { Attempts } from './retry.ts'
 import { Selection } from './selection.ts'
@@ -51,6 +51,9 @@ export class Stream implements UpstreamHandler {
   #head: Head | null = null
   #framing: Framing | null = null
   #vhost: VirtualHost | null = null
+  #knownTable: RouteTable | null = null
+  #knownAuthority = ''
+  #knownHost: VirtualHost | null = null
   #action: ForwardAction | null = null
   #upstream: Http1Connection | null = null
   #requestDone = false
@@ -85,7 +88,7 @@ export class Stream implements UpstreamHandler {
     this.#head = head
     this.#framing = framing
     this.#requestDone = framing.kind === BODY_NONE
-    this.#attempts.begin(null)
+    this.#attempts.begin()
     this.#upstreamPaused = false
     this.#action = null
     this.wantsUpgrade = isWebSocket(this.x.method, head, framing)
@@ -146,7 +149,7 @@ export class Stream implements UpstreamHandler {
 
   #route(head: Head): void {
     const { x } = this
-    this.#vhost = this.#settings.routes.table?.virtualHost(x.authority) ?? null
+    this.#vhost = this.#virtualHost(x.authority)
     const route = this.#vhost === null ? undefined : findRoute(this.#vhost, x, head)
     if (route === undefined) {
       this.#fail('no_route')
@@ -159,13 +162,22 @@ export class Stream implements UpstreamHandler {
     } else this.#reply(routeReply(route.action, x))
   }
 
+  /** A connection mostly asks one authority: the last answer holds until a push swaps the table. */
+  #virtualHost(authority: string): VirtualHost | null {
+    const { table } = this.#settings.routes
+    if (table === this.#knownTable && authority === this.#knownAuthority) return this.#knownHost
+    this.#knownTable = table
+    this.#knownAuthority = authority
+    return (this.#knownHost = table?.virtualHost(authority) ?? null)
+  }
+
   #forward(action: ForwardAction): void {
     const fault = this.#selection.enter(chooseCluster(action, this.#settings.proxy.random), this.x)
     if (fault !== null) {
       this.#fail(fault)
       return
     }
-    this.#attempts.begin(action.retry)
+    this.#attempts.use(action.retry)
     if (this.#requestDone) this.#armRouteTimer()
     this.#attempt()
   }
@@ -197,7 +209,7 @@ export class Stream implements UpstreamHandler {
       x.upstreamPrincipal = link.peerId
       x.mutualTls = link.peerId !== ''
     }
-    this.#sentMs = proxy.nowMs()
+    this.#sentMs = this.#inRead ? x.startMs : proxy.nowMs() // at once: the same moment
     const marks = this.#marks
     const timeoutMs = this.#action!.timeoutMs
     marks.attempt = this.#vhost!.includeAttemptCount && !x.inbound ? this.#attempts.num : 0 // inbound passes on what came
@@ -227,7 +239,7 @@ export class Stream implements UpstreamHandler {
 
   onHead(head: Head, framing: Framing): void {
     const { x } = this
-    const { proxy, serverName } = this.#settings
+    const { proxy } = this.#settings
     if (this.#requestDone && this.#attempts.wantsAfterStatus(head.status)) {
       const upstream = this.#upstream!
       if (this.#retry()) {
@@ -241,7 +253,7 @@ export class Stream implements UpstreamHandler {
     x.responseCode = head.status
     x.responseCodeDetails = 'via_upstream'
     x.upstreamServiceMs = Math.round(proxy.nowMs() - this.#sentMs)
-    this.#peer.sendHead(head, framing, responseLines(head, serverName, x.upstreamServiceMs, proxy.nowEpochMs()))
+    this.#peer.sendHead(head, framing, x.upstreamServiceMs)
   }
 
   // hot: a body of the response
@@ -290,7 +302,7 @@ export class Stream implements UpstreamHandler {
     this.#fail(fault)
   }
 
-  onUpgrade(head: Head, rest: Buffer, at: number): void {
+  onUpgrade(head: Head, rest: Buffer): void {
     const { x } = this
     const upstream = this.#upstream!
     this.#upstream = null
@@ -300,7 +312,7 @@ export class Stream implements UpstreamHandler {
     x.responseCode = 101
     x.responseCodeDetails = 'via_upstream'
     x.upstreamServiceMs = Math.round(this.#settings.proxy.nowMs() - this.#sentMs)
-    this.#peer.switchProtocols(head, upstream, rest.subarray(at))
+    this.#peer.switchProtocols(head, upstream, rest)
   }
 
   onUpstreamDrain(): void {

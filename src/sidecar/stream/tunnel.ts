@@ -4,9 +4,12 @@
  * A truncated stream must look truncated: whatever ends without a FIN is passed on as a reset, below TLS too.
  */
 import { Socket } from 'node:net'
+import { type DirectInput, listenTo, ownBytes } from '../pool/input.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 
 export interface TunnelSide {
+  /** How bytes come in where they do not come as `data` events. */
+  input?: DirectInput | null
   socket: Socket
   /** Below TLS. */
   raw: Socket
@@ -65,7 +68,7 @@ export class Tunnel {
 
   #join(from: TunnelSide, to: TunnelSide, fromDown: boolean): void {
     const gone: TunnelEnd = fromDown ? 'downstream_reset' : 'upstream_reset'
-    from.socket.on('data', (chunk: Buffer) => this.#pass(from, to, chunk, fromDown))
+    listenTo(from, (buf, end) => this.#pass(from, to, ownBytes(buf, end), fromDown))
     from.socket.on('end', () => this.#onHalfEnd(to))
     from.socket.on('error', () => this.#finish(gone, from))
     from.socket.on('close', () => this.#finish(gone, from))

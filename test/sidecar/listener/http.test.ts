@@ -88,6 +88,36 @@ void t.test('a POST with a body, many times over one keep-alive connection', asy
   )
 })
 
+void t.test('answers of all sizes at once, each with its own bytes', async (t) => {
+  const { port } = await front(t, (req, res) => {
+    const [, letter = '', size = ''] = (req.url ?? '').split('/')
+    res.end(Buffer.alloc(Number(size), letter))
+  })
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 12 })
+  t.teardown(() => agent.destroy())
+  const sizes = [1, 1000, 8191, 8192, 8193, 65_535, 65_536, 65_537, 300_000]
+  const asked = [...'abcdefghijkl'].flatMap((letter) => sizes.map((size) => ({ letter, size })))
+  const wrong = await Promise.all(
+    asked.map(
+      ({ letter, size }) =>
+        new Promise<string>((resolve, reject) => {
+          const req = http.get({ port, host: '127.0.0.1', agent, path: `/${letter}/${size}` }, (res) => {
+            const chunks: Buffer[] = []
+            res.on('data', (c: Buffer) => chunks.push(c))
+            res.on('end', () => {
+              resolve(Buffer.concat(chunks).equals(Buffer.alloc(size, letter)) ? '' : `${letter} ${size}`)
+            })
+          })
+          req.on('error', reject)
+        }),
+    ),
+  )
+  t.same(
+    wrong.filter((text) => text !== ''),
+    [],
+  )
+})
+
 void t.test('pipelined requests are answered in order', async (t) => {
   const { port } = await front(t, (req, res) => {
     setTimeout(() => res.end(`[${req.url}]`), req.url === '/1' ? 20 : 0)

@@ -12,6 +12,8 @@ import { nameSet } from './names.ts'
 export interface ByteSink {
   /** Latin-1 text. */
   text(text: string): void
+  /** A whole number >= 0. */
+  decimal(value: number): void
   bytes(buf: Buffer, start: number, end: number): void
 }
 
@@ -62,9 +64,13 @@ export function encodeFields(out: ByteSink, head: Head, drop: Uint8Array): void 
 }
 
 /** The framing field of a message with a body. */
-export function framingLine(kind: BodyKind, lengthBytes: number): string {
-  if (kind === BODY_CHUNKED) return 'transfer-encoding: chunked\r\n'
-  return kind === BODY_LENGTH ? `content-length: ${lengthBytes}\r\n` : ''
+export function encodeFraming(out: ByteSink, kind: BodyKind, lengthBytes: number): void {
+  if (kind === BODY_CHUNKED) out.text('transfer-encoding: chunked\r\n')
+  else if (kind === BODY_LENGTH) {
+    out.text('content-length: ')
+    out.decimal(lengthBytes)
+    out.text('\r\n')
+  }
 }
 
 export const LAST_CHUNK = '0\r\n\r\n'
@@ -99,5 +105,11 @@ const REASONS: Record<number, string> = {
 
 /** `HTTP/1.1 404 Not Found CRLF`; the upstream's own reason is not passed on. */
 export function statusLine(status: number): string {
+  return STATUS_LINES[status - 100] ?? lineOf(status)
+}
+
+function lineOf(status: number): string {
   return `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n`
 }
+
+const STATUS_LINES = Array.from({ length: 500 }, (_, i) => lineOf(100 + i))

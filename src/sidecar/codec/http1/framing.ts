@@ -4,7 +4,7 @@
  * Two readers that disagree here are request smuggling, so whatever is not plain is refused.
  * Marks fields that Connection names as DROPPED.
  */
-import { ascii, COMMA, equalsIgnoreCase, HTAB, isDigit, SP, TCHAR } from '../bytes.ts'
+import { ascii, COMMA, equalsIgnoreCase, HTAB, isDigit, LastText, SP, TCHAR } from '../bytes.ts'
 import { ChunkedReader, type BodySink } from './chunked.ts'
 import type { Head } from './head.ts'
 import { DROPPED, nameId, nameSet } from './names.ts'
@@ -57,9 +57,13 @@ export class Framing {
   /** `Connection: upgrade` with an Upgrade field. */
   upgrade = false
   expectContinue = false
-  /** Index of the Host field, -1: none. */
-  host = -1
+  /** Of the Host field; '' where there is none. */
+  authority = ''
+  readonly #lastHost = new LastText()
+  /** The last one that was well formed; an empty one never is. */
+  #checkedHost: string | null = null
   // of the pass over the fields
+  #host = -1
   #lengths = 0
   #codings = 0
   #hosts = 0
@@ -74,7 +78,12 @@ export class Framing {
     const verdict = this.#fields(head)
     if (verdict !== DONE) return verdict
     if (this.#hosts > 1 || (this.#hosts === 0 && head.minor === 1)) return BAD_MESSAGE
-    if (this.host >= 0 && !isAuthority(head.value(this.host))) return BAD_MESSAGE
+    this.authority =
+      this.#host < 0 ? '' : this.#lastHost.read(head.bytes, head.valueStart(this.#host), head.valueEnd(this.#host))
+    if (this.#host >= 0 && this.authority !== this.#checkedHost) {
+      if (!isAuthority(this.authority)) return BAD_MESSAGE
+      this.#checkedHost = this.authority
+    }
     if (this.#codings > 0) {
       if (head.minor === 0 || this.#lengths > 0 || this.#codings > 1) return BAD_MESSAGE
       this.kind = BODY_CHUNKED
@@ -110,7 +119,7 @@ export class Framing {
     this.kind = BODY_NONE
     this.lengthBytes = 0
     this.expectContinue = false
-    this.host = -1
+    this.#host = -1
     this.#lengths = 0
     this.#codings = 0
     this.#hosts = 0
@@ -124,7 +133,7 @@ export class Framing {
       switch (head.id(i)) {
         case HOST:
           this.#hosts++
-          this.host = i
+          this.#host = i
           break
         case CONTENT_LENGTH:
           verdict = this.#contentLength(head.bytes, head.valueStart(i), head.valueEnd(i))
