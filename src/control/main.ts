@@ -15,6 +15,7 @@ import { createLog, type Log } from '../lib/log.ts'
 import { startApi } from './api/server.ts'
 import { CertificateAuthority } from './ca/ca.ts'
 import { serverCredentials } from './ca/server-credentials.ts'
+import { RootError } from './ca/root.ts'
 import { startCaServer } from './ca/server.ts'
 import { Registry } from './registry/registry.ts'
 import { LmdbStore } from './store/lmdb.ts'
@@ -176,7 +177,7 @@ function onStopSignal(withStdin: boolean, ask: (reason: string) => void): void {
 }
 
 function fail(error: unknown, code: number): never {
-  const known = error instanceof UsageError || error instanceof StoreLockedError
+  const known = error instanceof UsageError || error instanceof StoreLockedError || error instanceof RootError
   const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error)
   process.stderr.write(`control: ${text}\n`)
   process.exit(code)

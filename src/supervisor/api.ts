@@ -52,7 +52,7 @@ class BadRequest extends Error {}
 
 async function answer(request: IncomingMessage, response: ServerResponse, source: SupervisorSource): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://supervisor')
-  const [, version, verb, name, ...rest] = url.pathname.split('/').map(decodeURIComponent)
+  const [, version, verb, name, ...rest] = url.pathname.split('/').map(decode)
   if (version !== 'v1' || rest.length > 0) return problem(response, 404, 'not_found', `there is no ${url.pathname}`)
   switch (`${request.method} ${verb}`) {
     case 'GET ps':
@@ -75,13 +75,20 @@ async function answer(request: IncomingMessage, response: ServerResponse, source
       const message = source.kill(body)
       return message === undefined ? notFound(response, body.target, body.namespace) : json(response, { message })
     }
-    case 'GET down':
     case 'POST down':
       // the answer first: the connection ends with the mesh
       response.once('finish', () => void source.stop())
       return json(response, { message: 'the mesh is being ended' })
     default:
       return problem(response, 404, 'not_found', `there is no ${request.method} ${url.pathname}`)
+  }
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw new BadRequest(`"${segment}" in the path is not valid percent-encoding`)
   }
 }
 

@@ -133,6 +133,7 @@ export class PodRunner {
       pod,
       token,
       onReady: (ready, reason) => this.#onSidecar(ready, reason),
+      onPortTaken: () => this.#onPortTaken(),
     })
     this.#sidecar.start()
   }
@@ -164,11 +165,13 @@ export class PodRunner {
         else this.#unready.set(plan.name, reason)
         this.#changed()
       },
-      onPortTaken: () => {
-        this.outdated = true
-        this.#changed()
-      },
+      onPortTaken: () => this.#onPortTaken(),
     })
+  }
+
+  #onPortTaken(): void {
+    this.outdated = true
+    this.#changed()
   }
 
   #environment(container: ContainerPlan): Record<string, string> {

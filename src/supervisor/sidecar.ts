@@ -14,6 +14,7 @@ import { podAdminSocket, podDir, type Home } from '../lib/home.ts'
 import type { SidecarBootstrap } from '../xds/bootstrap.ts'
 import { nodeId } from '../xds/names.ts'
 import { startOwn, type Child, type Keepers } from './child.ts'
+import { isFree } from './ports.ts'
 import { Restarter } from './restarter.ts'
 
 const READY_POLL_MS = 25
@@ -30,6 +31,8 @@ export interface SidecarOptions {
   pod: Pod
   token: (request: TokenRequest) => Promise<TokenResponse>
   onReady: (ready: boolean, reason: string | null) => void
+  /** While it was down another program took one of its ports. */
+  onPortTaken: () => void
 }
 
 export class Sidecar {
@@ -85,6 +88,7 @@ export class Sidecar {
 
   async #launch(): Promise<Child> {
     const { entry, pod, logFile, keepers } = this.#options
+    await this.#checkPorts()
     const tokenFile = join(this.dir, 'token')
     const bootstrapFile = join(this.dir, 'bootstrap.json')
     await this.#fetchToken(tokenFile)
@@ -94,6 +98,18 @@ export class Sidecar {
     const env = { ...processEnvironment(), POCKETMESH_LOG: process.env['POCKETMESH_LOG'] ?? 'info' }
     const args = [...entry.args, '--bootstrap', bootstrapFile]
     return startOwn({ what, cwd: this.dir, env, logFile }, entry.command, args, keepers)
+  }
+
+  /** A listener that cannot be bound would leave its endpoint, or a program's upstream, to whoever sits there. */
+  async #checkPorts(): Promise<void> {
+    const { pod, onPortTaken } = this.#options
+    const { capturePort, httpProxyPort, upstreams = [] } = pod.outbound ?? {}
+    const ports = [...pod.ports, ...upstreams].map((one) => one.listenPort)
+    for (const port of [...ports, capturePort, httpProxyPort]) {
+      if (port === undefined || (await isFree(port))) continue
+      onPortTaken()
+      throw new Error(`port ${port} was taken by another program`)
+    }
   }
 
   /** Without one it starts with the certificate on disk. */

@@ -336,8 +336,9 @@ export class Supervisor {
     this.#following.abort()
     clearInterval(this.#rotation)
     const late = setTimeout(() => this.killNow(), STOP_MS)
-    await Promise.all([...this.#pods].map((pod) => pod.stopFast()))
+    // first: a pod that is being withdrawn would wait for a control plane that is away
     this.#reporter.close()
+    await Promise.all([...this.#pods].map((pod) => pod.stopFast()))
     // the store keeps no pods that are not there; a control plane that is away finds them replaced at the next start
     await Promise.race([this.#client.putPods({ items: [] }).catch(() => undefined), delay(GONE_MS)])
     await this.#control.stop()

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { ControlClient } from '../../src/client/control.ts'
@@ -56,6 +58,21 @@ t.test('a mesh from its first Deployment to its end', async (t) => {
     t.equal(after.sidecar?.restarts, 1)
   })
 
+  await t.test('a pod whose sidecar finds its port taken makes room for one with other ports', async (t) => {
+    const [before] = await pods()
+    const port = before?.ports[0]?.listenPort
+    const thief = createServer()
+    t.teardown(() => thief.close())
+    // while it runs: the stand-in for the sidecar binds nothing
+    await once(thief.listen(port, '127.0.0.1'), 'listening')
+    await api.kill({ target: 'web-0/istio-proxy', namespace: 'default' })
+    const after = await eventually('another pod is ready', async () =>
+      (await pods()).find((pod) => pod.ready && pod.name !== 'web-0'),
+    )
+    t.not(after.ports[0]?.listenPort, port)
+    await eventually('it is the only one left', async () => ((await pods()).length === 1 ? true : undefined))
+  })
+
   await t.test('a changed template replaces the pod, and one is ready all the time', async (t) => {
     await apply(webYaml({ version: 'v2' }))
     let least = 1
@@ -65,7 +82,7 @@ t.test('a mesh from its first Deployment to its end', async (t) => {
       return all.length === 1 && all[0]?.version === 'v2' && all[0].ready ? all[0] : undefined
     })
     t.equal(least, 1)
-    t.equal(done.name, 'web-1')
+    t.equal(done.name, 'web-0') // the name that is free
     t.match(await get(done), /^v2/)
   })
 
@@ -167,13 +184,23 @@ t.test('a mesh from its first Deployment to its end', async (t) => {
     await exit(child)
   })
 
-  await t.test('down ends everything', async (t) => {
+  await t.test('down ends everything, a pod too that waits to tell a control plane that is away', async (t) => {
     await apply(webYaml({ replicas: 2 }))
     await supervisor.ready()
+    await apply(webYaml({ replicas: 2, version: 'never-ready', command: 'exec sleep 1000' }))
+    await eventually('a pod that is not ready yet', async () =>
+      (await pods()).some((pod) => pod.version === 'never-ready' && pod.sidecar !== null) ? true : undefined,
+    )
     const pids = await pidsOf(api)
     t.ok(pids.length >= 5)
+    await api.kill({ target: 'control', namespace: 'default', forMs: 60_000 })
+    const restart = api.restart({ target: 'web', namespace: 'default' }).catch(() => undefined)
+    await eventually('its withdrawal', async () =>
+      (await pods()).some((pod) => pod.state === 'stopping') ? true : undefined,
+    )
     await api.down()
     await supervisor.ended
+    await restart
     t.same(alive(pids), [])
   })
 })

@@ -53,6 +53,12 @@ export function queryInteger(query: ReadonlyMap<string, string>, name: string, m
 }
 
 function wrong(path: string, expected: string, value: unknown): ProblemError {
-  const shown = JSON.stringify(value)?.slice(0, 60) ?? 'nothing'
-  return new ProblemError('bad_request', `${path === '' ? 'the body' : path} must be ${expected}, not ${shown}`)
+  return new ProblemError('bad_request', `${path === '' ? 'the body' : path} must be ${expected}, not ${shown(value)}`)
+}
+
+/** Lists and objects only by what they are: one may be nested deeper than JSON.stringify can go. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return JSON.stringify(value)?.slice(0, 60) ?? 'nothing'
 }

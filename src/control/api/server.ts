@@ -8,14 +8,17 @@ import type { ApiContext } from './context.ts'
 import { objectRoutes } from './objects.ts'
 import { applyRoutes } from './apply.ts'
 import { podRoutes } from './pods.ts'
+import { StoreUnavailableError } from '../store/store.ts'
 import { ProblemError } from './problem.ts'
 import { matchRoute, type Route } from './router.ts'
 import { scaleRoutes } from './scale.ts'
 import { statusRoutes } from './status.ts'
 import { watchRoutes } from './watch.ts'
 
-/** Larger bodies are refused before they are read: configuration of one machine is far smaller. */
+/** Larger bodies are refused, and no more of them is kept: configuration of one machine is far smaller. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024
+/** How long the rest of a refused body is read and thrown away. */
+const DISCARD_MS = 1000
 
 const ROUTES: readonly Route[] = [
   ...applyRoutes,
@@ -69,14 +72,29 @@ async function answer(request: IncomingMessage, response: ServerResponse, contex
     }
     const problem = asProblem(error, context)
     if (problem.allow !== undefined) response.setHeader('allow', problem.allow)
-    // what is left of the body is not read: the connection cannot be used again
-    if (!request.complete) response.setHeader('connection', 'close')
+    if (!request.complete) {
+      response.setHeader('connection', 'close')
+      await discardBody(request)
+    }
     send(response, problem.status, 'application/problem+json', problem.toProblem())
   }
 }
 
+/** A client that still sends when the connection ends meets a reset instead of the answer: hear it out, for a while. */
+function discardBody(request: IncomingMessage): Promise<void> {
+  return new Promise((done) => {
+    const timer = setTimeout(done, DISCARD_MS)
+    request.once('close', () => {
+      clearTimeout(timer)
+      done()
+    })
+    request.resume()
+  })
+}
+
 function asProblem(error: unknown, context: ApiContext): ProblemError {
   if (error instanceof ProblemError) return error
+  if (error instanceof StoreUnavailableError) return new ProblemError('unavailable', error.message)
   context.log.error({ err: error }, 'a request of the control API failed')
   return new ProblemError('internal', error instanceof Error ? error.message : String(error))
 }
@@ -99,10 +117,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   await new Promise<void>((done, fail) => {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size > MAX_BODY_BYTES) {
-        request.pause()
-        fail(new ProblemError('too_large', tooLarge))
-      } else chunks.push(chunk)
+      if (size > MAX_BODY_BYTES) fail(new ProblemError('too_large', tooLarge))
+      else chunks.push(chunk)
     })
     request.once('end', done)
     request.once('error', fail)

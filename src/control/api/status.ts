@@ -31,12 +31,17 @@ export const statusRoutes: readonly Route[] = [
     path: '/v1/tokens',
     handle: (request, { ca }): TokenResponse => {
       const body = asObject(request.body)
-      return {
-        token: ca.issueToken({
-          pod: asName(body['pod'], 'pod'),
-          namespace: asName(body['namespace'], 'namespace'),
-          serviceAccount: asName(body['serviceAccount'], 'serviceAccount'),
-        }),
+      const wanted = {
+        pod: asName(body['pod'], 'pod'),
+        namespace: asName(body['namespace'], 'namespace'),
+        serviceAccount: asName(body['serviceAccount'], 'serviceAccount'),
+      }
+      try {
+        return { token: ca.issueToken(wanted) }
+      } catch (error) {
+        // names that make no identity, or the control plane's own
+        if (error instanceof TypeError) throw new ProblemError('bad_request', error.message)
+        throw error
       }
     },
   },

@@ -28,7 +28,8 @@ const ROOT_LIFE_MS = 10 * 365 * 86_400_000
 const KEY_FILE = 'root-key.pem'
 const CERTIFICATE_FILE = 'root-cert.pem'
 
-class RootError extends Error {
+/** The root may not be used; the message says why, and the way out. */
+export class RootError extends Error {
   readonly code = 'CA_ROOT'
 }
 

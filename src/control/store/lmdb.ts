@@ -18,6 +18,7 @@ import {
   type Json,
   type Store,
   type StoreEvent,
+  StoreUnavailableError,
   type Write,
 } from './store.ts'
 
@@ -56,8 +57,15 @@ export class LmdbStore implements Store {
     mkdirSync(options.dir, { recursive: true, mode: 0o700 })
     this.#lock = acquireLock(join(options.dir, 'lock'))
     try {
-      // Not overlapping: a transaction is resolved only when it is flushed.
-      const tuning = { encoding: 'json', overlappingSync: false, noMemInit: false, maxDbs: 4 } as const
+      // Not overlapping: a transaction is resolved only when it is flushed. No batches of its own: they are made here,
+      // and lmdb lets a failed batch's promise go unheard, which would end the process.
+      const tuning = {
+        encoding: 'json',
+        overlappingSync: false,
+        eventTurnBatching: false,
+        noMemInit: false,
+        maxDbs: 4,
+      } as const
       this.#root = open({ path: join(options.dir, 'data.mdb'), ...tuning })
       this.#entries = this.#root.openDB({ name: 'entries', encoding: 'json' })
       this.#events = this.#root.openDB({ name: 'events', encoding: 'json' })
@@ -105,7 +113,7 @@ export class LmdbStore implements Store {
   /** Waits for the commits under way; later ones are refused. */
   async close(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing
-    this.#broken ??= new Error('the store is closed')
+    this.#broken ??= new StoreUnavailableError('the store is closed')
     await this.#root.close()
     this.#lock.release()
   }
@@ -145,7 +153,11 @@ export class LmdbStore implements Store {
       if (revision > this.revision) await this.#write(plans, revision)
     } catch (error) {
       // After a failed flush the kernel may have dropped the data: nothing more is acknowledged by this process.
-      this.#broken ??= new Error('the store cannot write to its disk; restart the control plane', { cause: error })
+      this.#broken ??= new StoreUnavailableError('the store cannot write to its disk; restart the control plane', {
+        cause: error,
+      })
+      // lmdb prints the reason, and rejects with it a promise that lies in the error: unheard, that ends the process
+      void (error as { commitError?: Promise<unknown> }).commitError?.catch(() => undefined)
       for (const waiting of batch) waiting.reject(this.#broken)
       return
     }

@@ -58,3 +58,8 @@ export class CompactedError extends Error {
     this.oldestRevision = oldestRevision
   }
 }
+
+/** Nothing can be written any more; what was acknowledged can still be read. */
+export class StoreUnavailableError extends Error {
+  readonly code = 'STORE_UNAVAILABLE'
+}

@@ -38,6 +38,7 @@ export async function startHarness(maxHistory?: number): Promise<Harness> {
     },
     ca: {
       issueToken: (request: TokenRequest) => {
+        if (request.serviceAccount === 'istiod') throw new TypeError(`the control plane's own identity`)
         tokens.push(request)
         return `token-${tokens.length}`
       },

@@ -5,6 +5,7 @@ import { homeLayout } from '../../../src/lib/home.ts'
 import { ControlClient } from '../../../src/client/control.ts'
 import { UnreachableError } from '../../../src/client/errors.ts'
 import type { WatchEvent } from '../../../src/client/contract.ts'
+import { StoreUnavailableError } from '../../../src/control/store/store.ts'
 import { pod, ROUTE, SERVICE, source, startHarness } from './api-harness.ts'
 
 /** tap's types know no further fields of an error; its matching does. */
@@ -92,6 +93,18 @@ t.test('every wrong request gets the status that says what is wrong, as a proble
       400,
       /pod must be a name/,
     ],
+    [
+      'lists deeper than the stack',
+      ['POST', '/v1/apply', '['.repeat(100_000) + ']'.repeat(100_000), JSON_TYPE],
+      400,
+      /must be an object, not a list/,
+    ],
+    [
+      'token of the control plane itself',
+      ['POST', '/v1/tokens', '{"pod":"x","namespace":"istio-system","serviceAccount":"istiod"}', JSON_TYPE],
+      400,
+      /own identity/,
+    ],
     ['invalid document', apply({ sources: [source('kind: Nope')], namespace: 'a' }), 422, /nothing was applied/],
   ]
   for (const [what, args, status, detail] of rows) {
@@ -109,6 +122,24 @@ t.test('a body over 4 MiB is refused, with and without its length announced', as
   t.equal((await raw('POST', '/v1/apply', body, JSON_TYPE)).status, 413)
   t.equal((await raw('POST', '/v1/apply', body, { ...JSON_TYPE, 'transfer-encoding': 'chunked' })).status, 413)
   t.equal((await raw('GET', '/v1/info')).status, 200, 'the server is well after it')
+})
+
+t.test(
+  'a body far over the limit is read to its end, so that the client sees why and not a broken connection',
+  async (t) => {
+    const text = 'x'.repeat(24 * 1024 * 1024)
+    await t.rejects(h.client.apply({ sources: [source(text)], namespace: 'default' }), problem(413))
+  },
+)
+
+t.test('a store that cannot write is told as unavailable, and reads go on', async (t) => {
+  const commit = h.store.commit.bind(h.store)
+  h.store.commit = () => Promise.reject(new StoreUnavailableError('the store cannot write to its disk'))
+  const service = { sources: [source(SERVICE)], namespace: 'full-disk' }
+  await t.rejects(h.client.apply(service), problem(503))
+  t.equal((await raw('GET', '/v1/objects/Service')).status, 200)
+  h.store.commit = commit
+  await h.client.apply(service)
 })
 
 t.test('the socket is this user’s only', (t) => {

@@ -49,6 +49,34 @@ t.test('every acknowledged write survives kill -9, and the lock of the dead is t
   }
 })
 
+t.test(
+  'a full disk refuses writes for good, with its reason; reads go on, and what was acknowledged is there',
+  async (t) => {
+    const dir = join(folder, 'full')
+    // a limit on the size of files, in blocks of 512 bytes, stands for the disk
+    const command = ['-c', 'ulimit -f 400; exec "$0" --import=tsx "$1" "$2" full', process.execPath, writer, dir]
+    const child = spawn('/bin/sh', command, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const ended = once(child, 'exit')
+    const lines: string[] = []
+    for await (const line of createInterface({ input: child.stdout })) lines.push(line)
+    t.strictSame(await ended, [0, null], 'it is not a crash')
+    const refusals = lines.filter((line) => line.startsWith('refused'))
+    t.strictSame(
+      new Set(refusals),
+      new Set(['refused STORE_UNAVAILABLE true']),
+      'each writer, with the last entry read',
+    )
+    const acked = lines.filter((line) => line.startsWith('round-'))
+    t.ok(acked.length > 10, `${acked.length} acknowledged writes`)
+    const store = new LmdbStore({ dir })
+    t.strictSame(
+      acked.filter((line) => store.get(line.split(' ')[0] ?? '') === undefined),
+      [],
+    )
+    await store.close()
+  },
+)
+
 t.test('a lock is refused to a second holder, free after release, and taken from the dead', (t) => {
   const file = join(folder, 'lock')
   const lock = acquireLock(file)
