@@ -28,6 +28,10 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   MeshPolicy: [{ head: 'MODE', cell: (o) => meshPolicyMode(spec(o)) }],
   Policy: [{ head: 'MODE', cell: (o) => meshPolicyMode(spec(o)) }],
   PeerAuthentication: [{ head: 'MODE', cell: (o) => text(asLoose(spec(o)['mtls'])['mode'], 'UNSET') }],
+  AuthorizationPolicy: [
+    { head: 'ACTION', cell: (o) => text(spec(o)['action'], 'ALLOW') },
+    { head: 'RULES', cell: (o) => String(list(spec(o)['rules']).length) },
+  ],
   Service: [
     { head: 'ADDRESS', cell: (o, live) => viewOf(o, live)?.addresses[0] ?? '-' },
     { head: 'PORTS', cell: (o, live) => portsCell(o, live) },

@@ -84,6 +84,7 @@ export const CATALOGUE = {
   PM0169: error('selector does not fit the template', 'give the pod template the labels that the selector asks for'),
   PM0170: error('connection pool settings contradict each other', 'keep one of them'),
   PM0171: error('outlier detection settings contradict each other', 'set splitExternalLocalOriginErrors: true'),
+  PM0172: error('condition without content', 'give it at least one field; a rule without from or to takes everything'),
   // Legal, but probably not meant
   PM0201: warning('rule is never reached', 'move the catch-all rule to the end'),
   PM0202: warning('match can never apply', 'a path starts with a slash'),
@@ -94,6 +95,11 @@ export const CATALOGUE = {
   PM0205: warning('selector without labels', 'add labels, or remove the selector'),
   PM0206: warning('old way to name a gateway', 'write NAMESPACE/NAME'),
   PM0207: warning('large response body', 'bodies over 100 KiB slow down every push'),
+  PM0208: warning(
+    'HTTP conditions in a DENY rule',
+    'give the operation ports: on a TCP port only they count, so the rule denies more there',
+  ),
+  PM0209: warning('pattern is taken literally', 'a * counts only as the first or the last character'),
 } as const satisfies Record<string, CatalogueEntry>
 
 export type Code = keyof typeof CATALOGUE

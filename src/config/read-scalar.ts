@@ -62,6 +62,10 @@ export function readScalar(schema: ScalarSchema, node: Node, path: string, sink:
         )
         return undefined
       }
+      if (entry.support === 'refused') {
+        sink.add('PM0109', at, path, `${show(value)} is refused: ${entry.doc}`)
+        return undefined
+      }
       if (entry.support === 'ignored' && !silent) sink.add('PM0108', at, path, `${show(value)}: ${entry.doc}`)
       return value
     }

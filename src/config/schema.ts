@@ -151,15 +151,18 @@ export function anything(): Schema {
   return { type: 'any' }
 }
 
-/** Values with what they do; a value given as `{ ignored: TEXT }` is accepted with a warning. */
-export function enumOf<const V extends Readonly<Record<string, string | { ignored: string }>>>(
-  values: V,
-): Schema<keyof V & string> {
+type EnumWord = string | { ignored: string } | { refused: string }
+
+/** Values with what they do; one given as `{ ignored: TEXT }` is accepted with a warning, `{ refused: TEXT }` is not. */
+export function enumOf<const V extends Readonly<Record<string, EnumWord>>>(values: V): Schema<keyof V & string> {
   const table: Record<string, EnumValue> = {}
-  for (const [name, v] of Object.entries(values)) {
-    table[name] = typeof v === 'string' ? { doc: v, support: 'supported' } : { doc: v.ignored, support: 'ignored' }
-  }
+  for (const [name, v] of Object.entries(values)) table[name] = enumValue(v)
   return { type: 'enum', values: table }
+}
+
+function enumValue(word: EnumWord): EnumValue {
+  if (typeof word === 'string') return { doc: word, support: 'supported' }
+  return 'ignored' in word ? { doc: word.ignored, support: 'ignored' } : { doc: word.refused, support: 'refused' }
 }
 
 export function list<T>(of: Schema<T>, options?: { min: number }): Schema<T[]> {

@@ -1,4 +1,5 @@
 /** The table of kinds. A kind is added by its file and one line here. */
+import { authorizationPolicy } from './authorization-policy.ts'
 import { deployment } from './deployment.ts'
 import { destinationRule } from './destination-rule.ts'
 import type { KindDef } from './kind.ts'
@@ -16,6 +17,7 @@ export const KINDS: readonly KindDef[] = [
   virtualService,
   destinationRule,
   peerAuthentication,
+  authorizationPolicy,
   meshPolicy,
 ]
 
