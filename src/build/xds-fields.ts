@@ -80,6 +80,19 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path log_format',
   'envoy.config.core.v3.SubstitutionFormatString': 'text_format_source json_format',
 
+  // access rules
+  'envoy.extensions.filters.http.rbac.v3.RBAC': 'rules',
+  'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules stat_prefix',
+  'envoy.config.rbac.v3.RBAC': 'action policies',
+  'envoy.config.rbac.v3.Policy': 'permissions principals',
+  'envoy.config.rbac.v3.Permission': 'and_rules or_rules any header url_path not_rule',
+  'envoy.config.rbac.v3.Permission.Set': 'rules',
+  'envoy.config.rbac.v3.Principal': 'and_ids or_ids any authenticated direct_remote_ip not_id',
+  'envoy.config.rbac.v3.Principal.Set': 'ids',
+  'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
+  'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
+  'envoy.type.matcher.v3.PathMatcher': 'path',
+
   // routes
   'envoy.config.route.v3.RouteConfiguration': 'name virtual_hosts ignore_port_in_host_matching',
   'envoy.config.route.v3.VirtualHost': 'name domains routes include_request_attempt_count',

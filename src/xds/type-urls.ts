@@ -63,6 +63,8 @@ export const EXTENSION = {
     envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,
   ],
   router: [url('envoy.extensions.filters.http.router.v3.Router'), envoy.extensions.filters.http.router.v3.Router],
+  httpRbac: [url('envoy.extensions.filters.http.rbac.v3.RBAC'), envoy.extensions.filters.http.rbac.v3.RBAC],
+  networkRbac: [url('envoy.extensions.filters.network.rbac.v3.RBAC'), envoy.extensions.filters.network.rbac.v3.RBAC],
   fileAccessLog: [
     url('envoy.extensions.access_loggers.file.v3.FileAccessLog'),
     envoy.extensions.access_loggers.file.v3.FileAccessLog,

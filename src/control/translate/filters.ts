@@ -1,10 +1,12 @@
 /** Listener filters, and the two network filters that end a chain: HTTP connection manager and TCP proxy. Pure. */
-import type { Codec } from '../../xds/generated/xds.js'
+import type { Codec, envoy } from '../../xds/generated/xds.js'
 import { EXTENSION, pack } from '../../xds/type-urls.ts'
 import type { Weighted } from './destination.ts'
 import { ADS_SOURCE, duration, type Filter, type Listener, type RouteConfiguration } from './resource.ts'
 
 type ListenerFilter = NonNullable<Listener['listenerFilters']>[number]
+type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
+type RbacRules = envoy.config.rbac.v3.RBAC
 
 const listenerFilter = (name: string, extension: readonly [string, Codec<object>]): ListenerFilter => ({
   name: `envoy.filters.listener.${name}`,
@@ -46,11 +48,16 @@ export function outboundHttp(statPrefix: string, routeConfigName: string): Filte
 }
 
 /** A server's side: all requests go to the one application. The peer's identity is passed on where it is proven. */
-export function inboundHttp(statPrefix: string, routeConfig: RouteConfiguration, mutualTls: boolean): Filter {
+export function inboundHttp(
+  statPrefix: string,
+  routeConfig: RouteConfiguration,
+  mutualTls: boolean,
+  access: readonly HttpFilter[],
+): Filter {
   const typedConfig = pack(EXTENSION.httpConnectionManager, {
     statPrefix,
     routeConfig,
-    httpFilters: HTTP_FILTERS,
+    httpFilters: [...access, ...HTTP_FILTERS],
     serverName: 'istio-envoy',
     useRemoteAddress: { value: false },
     generateRequestId: { value: true },
@@ -59,6 +66,16 @@ export function inboundHttp(statPrefix: string, routeConfig: RouteConfiguration,
     ...(mutualTls ? { setCurrentClientCertDetails: { subject: { value: true }, dns: true, uri: true } } : {}),
   })
   return { name: HCM, typedConfig }
+}
+
+/** Who may send what; stands before the router. */
+export function httpRbac(rules: RbacRules): HttpFilter {
+  return { name: 'envoy.filters.http.rbac', typedConfig: pack(EXTENSION.httpRbac, { rules }) }
+}
+
+/** Who may connect; stands before the TCP proxy. */
+export function networkRbac(rules: RbacRules): Filter {
+  return { name: 'envoy.filters.network.rbac', typedConfig: pack(EXTENSION.networkRbac, { rules, statPrefix: 'tcp.' }) }
 }
 
 /** Opaque TCP to one cluster, or to several by weight per connection. */

@@ -10,7 +10,17 @@
 import type { Pod, PodPort, Protocol } from '../../client/contract.ts'
 import { ALPN_MESH, clusterName } from '../../xds/names.ts'
 import type { MtlsModes } from './authn.ts'
-import { HTTP_INSPECTOR, inboundHttp, INSPECTION_TIMEOUT, PLAINTEXT_HTTP, tcpProxy, TLS_INSPECTOR } from './filters.ts'
+import { portAccess, type AuthorizationPolicies } from './authz.ts'
+import {
+  HTTP_INSPECTOR,
+  httpRbac,
+  inboundHttp,
+  INSPECTION_TIMEOUT,
+  networkRbac,
+  PLAINTEXT_HTTP,
+  tcpProxy,
+  TLS_INSPECTOR,
+} from './filters.ts'
 import { ContentCache } from './memo.ts'
 import { HANDLING, type Handling } from './protocols.ts'
 import {
@@ -22,7 +32,7 @@ import {
   type FilterChain,
   type Listener,
 } from './resource.ts'
-import { podPortOf, selectsPod, type Resource, type Service } from './snapshot.ts'
+import { podPortOf, selectsPod, type ConfigObject, type Resource, type Service } from './snapshot.ts'
 import type { MtlsMode } from './spec.ts'
 import { meshDownstream } from './tls.ts'
 
@@ -40,20 +50,43 @@ export interface Inbound {
 
 const made = new ContentCache<Inbound>()
 
+/** Whom a pod lets in: by mutual TLS, and by policy. */
+export interface InboundRules {
+  modes: MtlsModes
+  authorization: AuthorizationPolicies
+}
+
 /** What the pod receives on `port`; `services` are those that anybody sees. */
-export function inboundResources(pod: Pod, port: PodPort, services: readonly Service[], modes: MtlsModes): Inbound {
-  const behind = services.filter((s) => selectsPod(s, pod) && s.ports.some((p) => podPortOf(p, pod) === port))
+export function inboundResources(
+  pod: Pod,
+  port: PodPort,
+  services: readonly Service[],
+  { modes, authorization }: InboundRules,
+): Inbound {
+  const behind = servicesAt(pod, port, services)
   const mode = modes.modeOf(pod, port.containerPort)
-  const handling = HANDLING[protocolOf(pod, port, behind)]
-  const content = JSON.stringify([handling, mode, behind.map((s) => s.host)])
+  const handling = handlingOf(pod, port, services)
+  const policies = authorization.of(pod)
+  const named = policies.map(({ metadata, spec }) => [metadata.namespace, metadata.name, spec])
+  const content = JSON.stringify([handling, mode, behind.map((s) => s.host), named])
   return made.get(pod, String(port.containerPort), content, () => {
     const cluster = inboundCluster(pod, port, behind)
-    const listener = inboundListener(pod, port, handling, mode, operationOf(port, behind))
+    const chains = new InboundChains(port.containerPort, operationOf(port, behind), policies)
+    const listener = inboundListener(pod, port, handling, mode, chains)
     return {
       cluster: toResource('CDS', cluster.name ?? '', cluster),
       listener: toResource('LDS', listener.name ?? '', listener),
     }
   })
+}
+
+/** Services that lead to the port, oldest first. */
+export function servicesAt(pod: Pod, port: PodPort, services: readonly Service[]): Service[] {
+  return services.filter((s) => selectsPod(s, pod) && s.ports.some((p) => podPortOf(p, pod) === port))
+}
+
+export function handlingOf(pod: Pod, port: PodPort, services: readonly Service[]): Handling {
+  return HANDLING[protocolOf(pod, port, servicesAt(pod, port, services))]
 }
 
 /** As its oldest Service says; where there is none, as the first bytes say. */
@@ -81,8 +114,7 @@ function inboundCluster(pod: Pod, port: PodPort, services: readonly Service[]): 
   }
 }
 
-function inboundListener(pod: Pod, port: PodPort, handling: Handling, mode: MtlsMode, operation: string): Listener {
-  const chains = new InboundChains(port.containerPort, operation)
+function inboundListener(pod: Pod, port: PodPort, handling: Handling, mode: MtlsMode, chains: InboundChains): Listener {
   const sniffsHttp = handling === 'sniff' && mode !== 'STRICT'
   const filterChains = [
     ...(mode === 'DISABLE' ? [] : chains.mutualTls(handling)),
@@ -102,10 +134,15 @@ function inboundListener(pod: Pod, port: PodPort, handling: Handling, mode: Mtls
 class InboundChains {
   readonly #cluster: string
   readonly #operation: string
+  readonly #httpAccess: ReturnType<typeof httpRbac>[]
+  readonly #tcpAccess: ReturnType<typeof networkRbac>[]
 
-  constructor(containerPort: number, operation: string) {
+  constructor(containerPort: number, operation: string, policies: readonly ConfigObject[]) {
     this.#cluster = clusterName('inbound', containerPort, '', '')
     this.#operation = operation
+    const access = (http: boolean) => portAccess(policies, { number: containerPort, http }).map(({ rules }) => rules)
+    this.#httpAccess = access(true).map(httpRbac)
+    this.#tcpAccess = access(false).map(networkRbac)
   }
 
   mutualTls(handling: Handling): FilterChain[] {
@@ -119,7 +156,7 @@ class InboundChains {
 
   plaintext(handling: Handling): FilterChain[] {
     const http = { name: 'plaintext-http', filters: [this.#http(false)] }
-    const tcp = { name: 'plaintext-tcp', filters: [this.#tcp()] }
+    const tcp = { name: 'plaintext-tcp', filters: this.#tcp() }
     const raw = { transportProtocol: 'raw_buffer' }
     if (handling === 'http') return [{ filterChainMatch: raw, ...http }]
     if (handling === 'tcp') return [{ filterChainMatch: raw, ...tcp }]
@@ -130,14 +167,14 @@ class InboundChains {
   }
 
   otherTls(): FilterChain {
-    return { filterChainMatch: { transportProtocol: 'tls' }, name: 'application-tls', filters: [this.#tcp()] }
+    return { filterChainMatch: { transportProtocol: 'tls' }, name: 'application-tls', filters: this.#tcp() }
   }
 
   #mutualTls(name: string, match: readonly string[], alpn: readonly string[], http: boolean): FilterChain {
     return {
       filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [...match] },
       name: `mutual-tls-${name}`,
-      filters: [http ? this.#http(true) : this.#tcp()],
+      filters: http ? [this.#http(true)] : this.#tcp(),
       transportSocket: meshDownstream(alpn),
     }
   }
@@ -150,10 +187,10 @@ class InboundChains {
       decorator: { operation: this.#operation },
     }
     const virtualHosts = [{ name: `${this.#cluster}http`, domains: ['*'], routes: [route] }]
-    return inboundHttp(this.#cluster, { name: this.#cluster, virtualHosts }, mutualTls)
+    return inboundHttp(this.#cluster, { name: this.#cluster, virtualHosts }, mutualTls, this.#httpAccess)
   }
 
-  #tcp(): NonNullable<FilterChain['filters']>[number] {
-    return tcpProxy(this.#cluster, [{ cluster: this.#cluster, weight: 0 }])
+  #tcp(): NonNullable<FilterChain['filters']> {
+    return [...this.#tcpAccess, tcpProxy(this.#cluster, [{ cluster: this.#cluster, weight: 0 }])]
   }
 }

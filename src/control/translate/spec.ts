@@ -1,10 +1,11 @@
 /** Names for the parts of the specs that translation reads. The fields themselves stand in config/kinds. Types only. */
+import type { AuthorizationPolicySpec } from '../../config/kinds/authorization-policy.ts'
 import type { DestinationRuleSpec } from '../../config/kinds/destination-rule.ts'
 import type { PeerAuthenticationSpec } from '../../config/kinds/peer-authentication.ts'
 import type { VirtualServiceSpec } from '../../config/kinds/virtual-service.ts'
 
 export type { MeshPolicySpec } from '../../config/kinds/mesh-policy.ts'
-export type { DestinationRuleSpec, PeerAuthenticationSpec, VirtualServiceSpec }
+export type { AuthorizationPolicySpec, DestinationRuleSpec, PeerAuthenticationSpec, VirtualServiceSpec }
 
 export type HttpRule = NonNullable<VirtualServiceSpec['http']>[number]
 export type HttpMatch = NonNullable<HttpRule['match']>[number]
@@ -24,6 +25,10 @@ export type TrafficBlocks = Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool
 export type Subset = NonNullable<DestinationRuleSpec['subsets']>[number]
 export type ConnectionPool = NonNullable<TrafficPolicy['connectionPool']>
 export type ClientTls = NonNullable<TrafficPolicy['tls']>
+
+export type AuthorizationRule = NonNullable<AuthorizationPolicySpec['rules']>[number]
+export type AuthorizationSource = NonNullable<AuthorizationRule['from']>[number]['source']
+export type AuthorizationOperation = NonNullable<AuthorizationRule['to']>[number]['operation']
 
 export type MtlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE'
 export type PeerMode = NonNullable<NonNullable<PeerAuthenticationSpec['mtls']>['mode']>

@@ -5,11 +5,13 @@
  *   Services, pods ---> backends --+--> CDS (identities), EDS
  *   DestinationRules --------------+
  *   PeerAuthentications, MeshPolicies --> modes --> EDS (tlsMode), inbound LDS
+ *   AuthorizationPolicies --> inbound LDS
  *   VirtualServices --> RDS, LDS (TCP)
  */
 import type { Pod } from '../../client/contract.ts'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
 import { MtlsModes } from './authn.ts'
+import { AuthorizationPolicies } from './authz.ts'
 import { backendsOf, type Backends } from './backends.ts'
 import { clientOf, objectsOf, type Client } from './client.ts'
 import { BLACK_HOLE, clusterResources, PASSTHROUGH } from './clusters.ts'
@@ -46,7 +48,7 @@ function sidecarResources(snapshot: Snapshot, proxy: Proxy): ProxyResources {
   const client = clientOf(snapshot, proxy)
   const view = outboundView(services, objectsOf(snapshot, 'VirtualService'), client)
   const modes = modesOf(snapshot)
-  const inbound = inboundOf(pod, services, modes)
+  const inbound = inboundOf(pod, services, modes, authorizationOf(snapshot))
   return {
     CDS: joined(clustersOf(snapshot, client, false), inbound.CDS),
     EDS: endpointsOf(snapshot, client, modes),
@@ -150,20 +152,31 @@ function rulesOf(snapshot: Snapshot, client: Client): DestinationRules {
 
 const modeViews = memo((_peerAuthentications: Objects, _meshPolicies: Objects) => new Map<string, MtlsModes>())
 
-function modesOf(snapshot: Snapshot): MtlsModes {
+export function modesOf(snapshot: Snapshot): MtlsModes {
   const peers = objectsOf(snapshot, 'PeerAuthentication')
   const mesh = objectsOf(snapshot, 'MeshPolicy')
   const { rootNamespace } = snapshot
   return getOrMake(modeViews(peers, mesh), rootNamespace, () => new MtlsModes(peers, mesh, rootNamespace))
 }
 
+const policyViews = memo((_policies: Objects) => new Map<string, AuthorizationPolicies>())
+
+export function authorizationOf(snapshot: Snapshot): AuthorizationPolicies {
+  const objects = objectsOf(snapshot, 'AuthorizationPolicy')
+  const { rootNamespace } = snapshot
+  return getOrMake(policyViews(objects), rootNamespace, () => new AuthorizationPolicies(objects, rootNamespace))
+}
+
 // ---- of one proxy alone -----------------------------------------------------------------------------------------
 
-const inboundOf = memo((pod: Pod, services: Services, modes: MtlsModes): Pick<ProxyResources, 'CDS' | 'LDS'> => {
+type Policies = AuthorizationPolicies
+type InboundSide = Pick<ProxyResources, 'CDS' | 'LDS'>
+
+const inboundOf = memo((pod: Pod, services: Services, modes: MtlsModes, authorization: Policies): InboundSide => {
   const CDS = new Map<string, Resource>()
   const LDS = new Map<string, Resource>()
   for (const port of pod.ports) {
-    const { cluster, listener } = inboundResources(pod, port, services, modes)
+    const { cluster, listener } = inboundResources(pod, port, services, { modes, authorization })
     CDS.set(cluster.name, cluster)
     LDS.set(listener.name, listener)
   }

@@ -2,18 +2,17 @@
  * RouteConfiguration to RouteTable. In: decoded xDS, the clusters' cells. Out: an immutable table; throws an Error with
  * the reason for what cannot be honoured. All that a request needs is worked out here, once per push.
  */
-import { RE2JS } from 're2js'
 import { durationMs } from '../cluster/compile.ts'
 import type { Clusters } from '../cluster/clusters.ts'
 import type { envoy } from '../../xds/generated/xds.js'
+import { compileText, equals, startsWith, wholeRegex, type TextMatch } from '../../xds/text-match.ts'
 import type { RetryPolicy, RouteAction } from './action.ts'
-import { type HeaderMatch, present, type QueryMatch, type RouteMatch, type TextMatch } from './match.ts'
+import { type HeaderMatch, present, type QueryMatch, type RouteMatch } from './match.ts'
 import { type Route, RouteTable, type VirtualHost, type WildcardDomain } from './table.ts'
 
 type Config = envoy.config.route.v3.RouteConfiguration
 type XdsRoute = envoy.config.route.v3.Route
 type XdsMatch = envoy.config.route.v3.RouteMatch
-type StringMatcher = envoy.type.matcher.v3.StringMatcher
 
 export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
   const exact = new Map<string, VirtualHost>()
@@ -79,43 +78,6 @@ function compileHeader(header: envoy.config.route.v3.HeaderMatcher): HeaderMatch
 function compileQuery(query: envoy.config.route.v3.QueryParameterMatcher): QueryMatch {
   const byText = query.stringMatch !== undefined && query.stringMatch !== null
   return { name: query.name ?? '', test: byText ? compileText(query.stringMatch ?? {}) : present }
-}
-
-function compileText(matcher: StringMatcher): TextMatch {
-  const ignoreCase = matcher.ignoreCase ?? false
-  if (matcher.safeRegex?.regex !== undefined) return wholeRegex(matcher.safeRegex.regex)
-  if (typeof matcher.prefix === 'string') return startsWith(matcher.prefix, ignoreCase)
-  if (typeof matcher.suffix === 'string') {
-    const suffix = ignoreCase ? matcher.suffix.toLowerCase() : matcher.suffix
-    return ignoreCase ? (text) => text.toLowerCase().endsWith(suffix) : (text) => text.endsWith(suffix)
-  }
-  if (typeof matcher.contains === 'string') {
-    const part = ignoreCase ? matcher.contains.toLowerCase() : matcher.contains
-    return ignoreCase ? (text) => text.toLowerCase().includes(part) : (text) => text.includes(part)
-  }
-  return equals(matcher.exact ?? '', ignoreCase)
-}
-
-function equals(wanted: string, ignoreCase: boolean): TextMatch {
-  if (!ignoreCase) return (text) => text === wanted
-  const lower = wanted.toLowerCase()
-  return (text) => text.toLowerCase() === lower
-}
-
-function startsWith(wanted: string, ignoreCase: boolean): TextMatch {
-  if (!ignoreCase) return (text) => text.startsWith(wanted)
-  const lower = wanted.toLowerCase()
-  return (text) => text.slice(0, lower.length).toLowerCase() === lower
-}
-
-function wholeRegex(pattern: string): TextMatch {
-  let regex: RE2JS
-  try {
-    regex = RE2JS.compile(pattern)
-  } catch (error) {
-    throw new Error(`regular expression "${pattern}": ${(error as Error).message}`, { cause: error })
-  }
-  return (text) => regex.testExact(text)
 }
 
 function compileAction(route: XdsRoute, clusters: Clusters): RouteAction {

@@ -4,9 +4,7 @@
  */
 import type { Head } from '../codec/http1/head.ts'
 import type { Exchange } from '../exchange.ts'
-
-/** A predicate on one text. */
-export type TextMatch = (text: string) => boolean
+import type { TextMatch } from '../../xds/text-match.ts'
 
 export interface HeaderMatch {
   /** Lower case; `:method`, `:authority`, `:path`, `:scheme` are parts of the model. */

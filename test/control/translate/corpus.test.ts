@@ -2,8 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { parseAllDocuments } from 'yaml'
 import { portProtocol } from '../../../src/control/registry/protocol.ts'
 import { MtlsModes } from '../../../src/control/translate/authn.ts'
+import { portAccess } from '../../../src/control/translate/authz.ts'
 import { hostIsSubsetOf, hostsMatch } from '../../../src/control/translate/hosts.ts'
 import { DEFAULT_RETRY_POLICY, retryPolicy } from '../../../src/control/translate/retry.ts'
 import type { ConfigObject } from '../../../src/control/translate/snapshot.ts'
@@ -57,6 +59,40 @@ t.test('the mode of a workload is that of Istio', { skip }, (t) => {
     t.equal(modes.modeOf(workload, 8080), expected.mode, id)
     for (const [port, mode] of Object.entries(expected.perPort ?? {}))
       t.equal(modes.modeOf(workload, Number(port)), mode, `${id}: ${port}`)
+  }
+  t.end()
+})
+
+t.test('access rules are those of Istio', { skip }, (t) => {
+  // ports are settled when a listener is built: the port that the case asks for
+  const PORTS: Record<string, number> = { 'authz-tcp-allow-both-http-tcp': 80 }
+  const SAID = [
+    'authz-http-allow-empty-rule',
+    'authz-http-deny-empty-rule',
+    'authz-tcp-allow-only-http',
+    'authz-tcp-allow-both-http-tcp',
+  ]
+  interface Rules {
+    action?: string
+    policies?: Record<string, { permissions: object[]; principals: object[] }>
+  }
+  const cases = rows<{ input: string; expected: string[]; layer: string }>('authz/cases.jsonl')
+  for (const { id, input, expected, layer } of cases.filter((c) => SAID.includes(c.id))) {
+    const read = (file: string): unknown[] =>
+      parseAllDocuments(readFileSync(join(folder, file), 'utf8')).map((doc) => doc.toJS() as unknown)
+    const objects = read(input).map((object) => {
+      const { metadata, spec } = object as ConfigObject
+      return { ...(object as ConfigObject), spec, metadata: { ...metadata, labels: {}, annotations: {} } }
+    })
+    const [access] = portAccess(objects, { number: PORTS[id] ?? 8080, http: layer === 'http' })
+    const wanted = (read(expected[0] ?? '')[0] as { typedConfig: { rules: Rules } }).typedConfig.rules
+    const rules = access?.rules
+    t.equal(rules?.action === 1 ? 'DENY' : undefined, wanted.action, id)
+    t.same(Object.keys(rules?.policies ?? {}), Object.keys(wanted.policies ?? {}), id)
+    for (const [name, policy] of Object.entries(wanted.policies ?? {})) {
+      t.same(rules?.policies?.[name]?.principals, policy.principals, `${id}: ${name}`)
+      if (PORTS[id] === undefined) t.same(rules?.policies?.[name]?.permissions, policy.permissions, `${id}: ${name}`)
+    }
   }
   t.end()
 })
