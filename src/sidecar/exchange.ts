@@ -8,6 +8,9 @@ import { UNKNOWN_WORKLOAD } from './workload.ts'
 
 export type RequestProtocol = 'http' | 'grpc' | 'tcp'
 
+/** Why a filter does not let it pass. */
+export type FilterFault = 'rbac_denied'
+
 export class Exchange {
   inbound = false
   protocol: RequestProtocol = 'http'
@@ -30,6 +33,9 @@ export class Exchange {
   durationMs = 0
   /** ms from sending the request to the first byte of the response; -1: none came. */
   upstreamServiceMs = -1
+
+  /** Set by a filter that answers. */
+  fault: FilterFault | '' = ''
 
   // the outcome
   responseCode = 0
@@ -80,6 +86,7 @@ export class Exchange {
     this.startEpochMs = 0
     this.durationMs = 0
     this.upstreamServiceMs = -1
+    this.fault = ''
     this.responseCode = 0
     this.responseFlags = ''
     this.responseCodeDetails = ''

@@ -8,6 +8,8 @@ import t from 'tap'
 const PLANTED = [
   ['src/sidecar/route/x.ts', '../../control/store/store.ts', 'data plane'],
   ['src/sidecar/codec/x.ts', '../listener/listener.ts', 'walks down'],
+  ['src/sidecar/filter/x.ts', '../stream/stream.ts', 'the exchange alone'],
+  ['src/sidecar/route/y.ts', '../filter/chain.ts', 'walks down'],
   ['src/control/api/x.ts', '../../sidecar/exchange.ts', 'control plane'],
   ['src/control/translate/x.ts', '../store/store.ts', 'pure function'],
   ['src/config/x.ts', '../control/store/store.ts', 'documents'],

@@ -4,6 +4,8 @@
  */
 import type { Clusters } from '../cluster/clusters.ts'
 import { compileAddress, durationMs } from '../cluster/compile.ts'
+import type { NetworkFilter } from '../filter/chain.ts'
+import { compileHttpFilters, compileNetworkFilter } from '../filter/compile.ts'
 import type { HttpSettings, ProxyContext, TcpSettings } from '../stream/context.ts'
 import type { RouteCell } from '../route/table.ts'
 import { envoy } from '../../xds/generated/xds.js'
@@ -85,11 +87,18 @@ function compileTls(chain: XdsChain): ChainTls | null {
 }
 
 function compileNetwork(chain: XdsChain, inbound: boolean, refs: ListenerRefs): FilterChain['network'] {
+  const before: NetworkFilter[] = []
   for (const filter of chain.filters ?? []) {
     const manager = unpack(EXTENSION.httpConnectionManager, filter.typedConfig)
-    if (manager !== undefined) return { kind: 'http', settings: compileManager(manager, inbound, refs) }
+    if (manager !== undefined) {
+      if (before.length > 0) throw new Error('network filters before an HTTP connection manager are not supported')
+      return { kind: 'http', settings: compileManager(manager, inbound, refs) }
+    }
     const tcp = unpack(EXTENSION.tcpProxy, filter.typedConfig)
-    if (tcp !== undefined) return { kind: 'tcp', settings: compileTcp(tcp, inbound, refs) }
+    if (tcp !== undefined) return { kind: 'tcp', settings: compileTcp(tcp, inbound, before, refs) }
+    const network = compileNetworkFilter(filter)
+    if (network) before.push(network)
+    if (network !== undefined) continue
     throw new Error(`network filter ${filter.typedConfig?.typeUrl ?? filter.name ?? ''} is not supported`)
   }
   throw new Error('a filter chain has no network filter')
@@ -104,6 +113,7 @@ function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs):
     inbound,
     serverName: manager.serverName || (inbound ? 'istio-envoy' : 'envoy'),
     routes: rds === '' ? refs.inlineRoutes(manager.routeConfig ?? {}) : refs.routes(rds),
+    filters: { list: compileHttpFilters(manager.httpFilters ?? []) },
     generateRequestId: manager.generateRequestId?.value ?? true,
     clientCert: forward === FORWARD.SANITIZE_SET ? 'set' : forward === FORWARD.APPEND_FORWARD ? 'append' : 'sanitize',
     forwardProxy: rds === HTTP_PROXY_ROUTE,
@@ -113,7 +123,12 @@ function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs):
   }
 }
 
-function compileTcp(tcp: XdsTcpProxy, inbound: boolean, refs: ListenerRefs): TcpSettings {
+function compileTcp(
+  tcp: XdsTcpProxy,
+  inbound: boolean,
+  filters: readonly NetworkFilter[],
+  refs: ListenerRefs,
+): TcpSettings {
   const weighted = (tcp.weightedClusters?.clusters ?? []).filter((c) => (c.weight ?? 0) > 0)
   const names: string[] = weighted.length > 0 ? weighted.map((c) => c.name ?? '') : [tcp.cluster ?? '']
   if (names.includes('')) throw new Error('a TCP proxy names no cluster')
@@ -121,6 +136,7 @@ function compileTcp(tcp: XdsTcpProxy, inbound: boolean, refs: ListenerRefs): Tcp
   return {
     proxy: refs.proxy,
     inbound,
+    filters,
     clusters: names.map((name) => refs.clusters.cell(name)),
     upTo: weighted.length > 0 ? weighted.map((c) => (sum += c.weight ?? 0)) : [1],
     idleTimeoutMs: durationMs(tcp.idleTimeout, DEFAULT_IDLE_MS),

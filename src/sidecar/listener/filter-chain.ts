@@ -2,6 +2,7 @@
  * Filter chains of a listener, compiled, and the choice among them (Envoy: FilterChainMatch).
  * In: what the inspector saw. Out: the chain. Immutable.
  */
+import type { HttpFilterCell } from '../filter/chain.ts'
 import type { HttpSettings, TcpSettings } from '../stream/context.ts'
 import type { Inspection, Seen } from './inspector.ts'
 
@@ -45,6 +46,31 @@ export function chooseChain(spec: ListenerSpec, seen: Seen): FilterChain | null 
     if (score > bestScore) [best, bestScore] = [chain, score]
   }
   return best ?? spec.defaultChain
+}
+
+/** Says which connections a chain is for, and so which chain of a later version stands in its place. */
+export function chainKey({ network, transport, protocols, serverNames }: FilterChain): string {
+  return JSON.stringify([network.kind, transport, protocols, serverNames])
+}
+
+/**
+ * A new version's filters into the cells that connections of earlier versions hold: an access rule must not wait until
+ * pooled links are closed. Returns the keys of all chains.
+ */
+export function shareFilters(spec: ListenerSpec, cells: Map<string, HttpFilterCell>): ReadonlySet<string> {
+  const keys = new Set<string>()
+  for (const chain of spec.defaultChain === null ? spec.chains : [...spec.chains, spec.defaultChain]) {
+    const key = chainKey(chain)
+    const { network } = chain
+    if (network.kind === 'http' && !keys.has(key)) {
+      const cell = cells.get(key) ?? network.settings.filters
+      cell.list = network.settings.filters.list
+      network.settings.filters = cell
+      cells.set(key, cell)
+    }
+    keys.add(key)
+  }
+  return keys
 }
 
 function scoreOf(chain: FilterChain, seen: Seen): number {

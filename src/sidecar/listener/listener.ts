@@ -4,13 +4,21 @@
  * Owns: its server socket, which stays across pushes, and the set of its connections.
  */
 import net from 'node:net'
+import type { HttpFilterCell } from '../filter/chain.ts'
 import type { Address, Dialer } from '../pool/dial.ts'
 import { addressLabel } from '../pool/dial.ts'
 import type { ConnectionInfo, ProxyContext } from '../stream/context.ts'
 import { resetSide } from '../stream/tunnel.ts'
 import type { Connection, ConnectHandler, ConnectionOwner, Downlink } from './connection.ts'
 import { Downstream } from './downstream.ts'
-import { type ChainTls, chooseChain, type FilterChain, type ListenerSpec } from './filter-chain.ts'
+import {
+  chainKey,
+  type ChainTls,
+  chooseChain,
+  type FilterChain,
+  type ListenerSpec,
+  shareFilters,
+} from './filter-chain.ts'
 import { inspect, type Seen } from './inspector.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
@@ -46,7 +54,9 @@ const MAX_CONNECTIONS = 16_384
 export class Listener implements ConnectionOwner {
   spec: ListenerSpec
   readonly #deps: ListenerDeps
-  readonly #connections = new Set<Connection>()
+  /** Each with the key of its chain. */
+  readonly #connections = new Map<Connection, string>()
+  readonly #filters = new Map<string, HttpFilterCell>()
   /** By what their TLS asks for; kept across pushes. */
   readonly #acceptors = new Map<string, Acceptor>()
   #server: net.Server | null = null
@@ -55,6 +65,7 @@ export class Listener implements ConnectionOwner {
   constructor(spec: ListenerSpec, deps: ListenerDeps) {
     this.spec = spec
     this.#deps = deps
+    shareFilters(spec, this.#filters)
   }
 
   get numConnections(): number {
@@ -69,9 +80,14 @@ export class Listener implements ConnectionOwner {
     return typeof address === 'object' && address !== null ? address.port : 0
   }
 
-  /** A new version: for the next connections. Those that are there go on as they began. */
+  /**
+   * A new version: for the next connections. Those that are there go on as they began, with the new filters; where the
+   * new version has no chain for them (STRICT came), they finish what they are at.
+   */
   update(spec: ListenerSpec): void {
     this.spec = spec
+    const keys = shareFilters(spec, this.#filters)
+    for (const [connection, key] of this.#connections) if (!keys.has(key)) connection.drain()
   }
 
   /** Binds; resolves to '' or to what the system said. */
@@ -139,11 +155,11 @@ export class Listener implements ConnectionOwner {
     if (network.kind === 'http') {
       const { settings } = network
       const downstream = new Downstream(link, settings, this, settings.forwardProxy ? onConnect : null)
-      this.#connections.add(downstream)
+      this.#connections.set(downstream, chainKey(chain))
       downstream.start(head)
     } else {
       const proxy = new TcpProxy(link, network.settings, this, dialer)
-      this.#connections.add(proxy)
+      this.#connections.set(proxy, chainKey(chain))
       proxy.start(head)
     }
   }
@@ -157,13 +173,13 @@ export class Listener implements ConnectionOwner {
     this.#closed = true
     this.#server?.close()
     this.#server = null
-    for (const connection of this.#connections) connection.drain()
+    for (const connection of this.#connections.keys()) connection.drain()
   }
 
   destroy(): void {
     this.drain()
     for (const acceptor of this.#acceptors.values()) acceptor.close()
-    for (const connection of this.#connections) connection.destroy()
+    for (const connection of this.#connections.keys()) connection.destroy()
   }
 }
 

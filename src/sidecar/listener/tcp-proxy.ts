@@ -6,6 +6,7 @@
 import type { ClusterCell } from '../cluster/clusters.ts'
 import type { Endpoint } from '../cluster/endpoint.ts'
 import { Exchange } from '../exchange.ts'
+import { REPLY, runNetworkFilters } from '../filter/chain.ts'
 import { dial, type Dialer, type Link } from '../pool/dial.ts'
 import type { Limits } from '../pool/pool.ts'
 import type { TcpSettings } from '../stream/context.ts'
@@ -40,7 +41,7 @@ export class TcpProxy implements Connection {
 
   start(head: Buffer | null): void {
     const x = this.#x
-    const { proxy, inbound } = this.#settings
+    const { proxy, inbound, filters } = this.#settings
     const { info, socket } = this.#link
     x.inbound = inbound
     x.protocol = 'tcp'
@@ -56,7 +57,8 @@ export class TcpProxy implements Connection {
     this.#head = head
     socket.pause()
     socket.on('error', this.#onGone).on('close', this.#onGone)
-    this.#connect()
+    if (runNetworkFilters(filters, x) === REPLY && x.fault !== '') this.#refuse(x.fault, '')
+    else this.#connect()
   }
 
   /** Connections outlive their listener; who drains waits for them or destroys them. */
@@ -154,7 +156,7 @@ export class TcpProxy implements Connection {
     if (this.#endpoint !== null) this.#endpoint.numFailed++
     this.#settings.proxy.telemetry.onTcpOpen(x)
     this.#finish()
-    resetSide(this.#link)
+    resetLater(this.#link)
   }
 
   #onClientGone(): void {
@@ -178,6 +180,14 @@ export class TcpProxy implements Connection {
     this.#settings.proxy.telemetry.onEnd(x)
     this.#owner.onClosed(this)
   }
+}
+
+/**
+ * A refusal may come within the very call that ended the TLS handshake. Node does not survive a reset there, and one turn
+ * later the handshake's last write still turns it into an orderly end: the second turn is the first that can.
+ */
+function resetLater(link: Downlink): void {
+  setImmediate(() => setImmediate(() => resetSide(link)))
 }
 
 function drawCluster(clusters: readonly ClusterCell[], upTo: readonly number[], random: () => number): ClusterCell {

@@ -2,6 +2,7 @@
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Address } from '../pool/dial.ts'
 import type { TelemetrySink } from '../ports.ts'
+import type { HttpFilterCell, NetworkFilter } from '../filter/chain.ts'
 import type { RouteCell } from '../route/table.ts'
 import type { Workload } from '../workload.ts'
 import type { ClusterCell } from '../cluster/clusters.ts'
@@ -25,6 +26,7 @@ export interface HttpSettings {
   /** `istio-envoy`, `envoy`. */
   serverName: string
   routes: RouteCell
+  filters: HttpFilterCell
   generateRequestId: boolean
   /** x-forwarded-client-cert: what is made of the caller's certificate. */
   clientCert: 'sanitize' | 'set' | 'append'
@@ -38,6 +40,7 @@ export interface HttpSettings {
 export interface TcpSettings {
   proxy: ProxyContext
   inbound: boolean
+  filters: readonly NetworkFilter[]
   clusters: readonly ClusterCell[]
   upTo: readonly number[]
   idleTimeoutMs: number

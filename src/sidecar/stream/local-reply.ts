@@ -3,10 +3,11 @@
  * In: a fault and what is known of it. Out: a reply. The texts are Envoy's: people search for them.
  */
 import { statusLine } from '../codec/http1/encode.ts'
-import type { Exchange } from '../exchange.ts'
+import type { Exchange, FilterFault } from '../exchange.ts'
 import { type DirectAction, type RedirectAction, redirectLocation } from '../route/action.ts'
 
 export type Fault =
+  | FilterFault
   | 'no_route'
   | 'no_cluster'
   | 'no_endpoint'
@@ -46,6 +47,8 @@ const reset = (status: number, flag: string, reason: string, details: string): F
 })
 
 const TABLE: Record<Fault, FaultRow> = {
+  // the filter has said which rule it was
+  rbac_denied: row(403, '', '', 'RBAC: access denied'),
   no_route: row(404, 'NR', 'route_not_found'),
   no_cluster: row(503, 'NC', 'cluster_not_found'),
   no_endpoint: row(503, 'UH', 'no_healthy_upstream', 'no healthy upstream'),

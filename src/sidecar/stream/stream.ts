@@ -13,6 +13,7 @@ import { TimerEntry } from '../../lib/timer-wheel.ts'
 import { BODY_NONE, type Framing } from '../codec/http1/framing.ts'
 import type { Head } from '../codec/http1/head.ts'
 import { Exchange } from '../exchange.ts'
+import { REPLY, runHttpFilters } from '../filter/chain.ts'
 import type { Http1Connection, PoolFault, ResetFault, UpstreamHandler } from '../pool/http1.ts'
 import { chooseCluster, type ForwardAction } from '../route/action.ts'
 import { findRoute, type RouteTable, type VirtualHost } from '../route/table.ts'
@@ -151,11 +152,15 @@ export class Stream implements UpstreamHandler {
     const { x } = this
     this.#vhost = this.#virtualHost(x.authority)
     const route = this.#vhost === null ? undefined : findRoute(this.#vhost, x, head)
+    if (route !== undefined) x.routeName = route.name
+    if (runHttpFilters(this.#settings.filters.list, x) === REPLY && x.fault !== '') {
+      this.#reply({ ...localReply(x.fault), details: x.responseCodeDetails })
+      return
+    }
     if (route === undefined) {
       this.#fail('no_route')
       return
     }
-    x.routeName = route.name
     if (route.action.kind === 'forward') {
       this.#action = route.action
       this.#forward(route.action)
