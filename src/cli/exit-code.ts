@@ -2,6 +2,8 @@
 export const EXIT = {
   ok: 0,
   failure: 1,
+  /** `authz check`: the policies refuse it. */
+  denied: 3,
   usage: 64,
   /** A document is unreadable or invalid. */
   data: 65,

@@ -31,6 +31,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   explain: async () => (await import('./verbs/explain.ts')).registerExplain,
   'proxy-status': async () => (await import('./verbs/proxy-status.ts')).registerProxyStatus,
   'proxy-config': async () => (await import('./verbs/proxy-config.ts')).registerProxyConfig,
+  authz: async () => (await import('./verbs/authz.ts')).registerAuthz,
   cert: async () => (await import('./verbs/cert.ts')).registerCert,
   check: async () => (await import('./verbs/check.ts')).registerCheck,
   version: async () => (await import('./verbs/version.ts')).registerVersion,

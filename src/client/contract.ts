@@ -202,6 +202,41 @@ export interface ControlInfo {
   trustDomain: string
 }
 
+/**
+ * GET /v1/authz/check?from=&to=&namespace=&method=&path=&host=&port= : what the policies say of a request, one answer
+ * per workload behind `to`. `from` and `to` name a pod, a workload or a Service; `port` is the workload's own.
+ */
+export interface AuthzCheck {
+  revision: number
+  items: AuthzAnswer[]
+}
+
+export interface AuthzAnswer {
+  /** `principal` is '' where the caller has none to show. */
+  from: { pod: string; namespace: string; principal: string }
+  to: { pod: string; namespace: string; workload: string; port: number; protocol: 'http' | 'tcp' }
+  allowed: boolean
+  decision: AuthzDecision
+  /** Rules that would have allowed it, those that lack the least first. */
+  nearMisses: { rule: AuthzRule; unmet: { wants: string; is: string }[] }[]
+  /** Rules that the port does without, and why. */
+  leftOut: { rule: AuthzRule; reason: string }[]
+}
+
+export type AuthzDecision =
+  | { by: 'allow_rule' | 'deny_rule'; rule: AuthzRule }
+  /** ALLOW policies select the workload, and none of their rules takes the request. */
+  | { by: 'implicit_deny'; policies: Omit<AuthzRule, 'index'>[] }
+  | { by: 'no_policy' | 'no_sidecar' | 'strict_mutual_tls' }
+
+export interface AuthzRule {
+  namespace: string
+  policy: string
+  index: number
+  /** `FILE:LINE` of the policy. */
+  source?: string
+}
+
 /** application/problem+json */
 export interface Problem {
   type: string

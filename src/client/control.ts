@@ -3,6 +3,7 @@ import type { Home } from '../lib/home.ts'
 import type {
   ApplyRequest,
   ApplyResponse,
+  AuthzCheck,
   CertificateList,
   ControlInfo,
   Delivery,
@@ -25,6 +26,17 @@ export interface ObjectFilter {
   namespace?: string
   /** `app=shop,version=v2` */
   labels?: string
+}
+
+export interface AuthzQuestion {
+  from: string
+  to: string
+  /** Of both, unless they are written NAME.NAMESPACE. */
+  namespace?: string
+  method?: string
+  path?: string
+  host?: string
+  port?: number
 }
 
 export interface WatchOptions {
@@ -116,6 +128,10 @@ export class ControlClient {
 
   token(request: TokenRequest): Promise<TokenResponse> {
     return this.#api.call('POST', '/v1/tokens', { body: request })
+  }
+
+  authzCheck(question: AuthzQuestion): Promise<AuthzCheck> {
+    return this.#api.call('GET', '/v1/authz/check', { query: { ...question } })
   }
 
   services(): Promise<ServiceList> {

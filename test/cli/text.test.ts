@@ -15,10 +15,11 @@ import { psTable } from '../../src/cli/ps-table.ts'
 import { parseTargets, resourceOf } from '../../src/cli/resources.ts'
 import { coloured, glyphsFor, paintFor, plain } from '../../src/cli/style.ts'
 import { renderTable } from '../../src/cli/table.ts'
+import { answerText } from '../../src/cli/verbs/authz.ts'
 import { completionScript } from '../../src/cli/verbs/completion.ts'
 import { proxyTable } from '../../src/cli/verbs/proxy-status.ts'
 import { parseWish } from '../../src/cli/verbs/scale.ts'
-import type { PodStatus, ProxyStatus, StoredObject } from '../../src/client/contract.ts'
+import type { AuthzAnswer, PodStatus, ProxyStatus, StoredObject } from '../../src/client/contract.ts'
 import { ApiError, UnreachableError } from '../../src/client/errors.ts'
 import { pod } from '../control/api/api-harness.ts'
 
@@ -132,6 +133,69 @@ t.test('scale takes =N or --replicas', (t) => {
   t.same(parseWish('deployment/checkout-v1', 2), { name: 'checkout-v1', replicas: 2 })
   t.throws(() => parseWish('a', undefined), /a=3/)
   t.throws(() => parseWish('a=-1', 2), /a=3/)
+  t.end()
+})
+
+t.test('an answer about access names what decided, and what came near', (t) => {
+  const rule = { namespace: 'default', policy: 'user-db-allow', index: 0, source: 'allow.yaml:3' }
+  const base: AuthzAnswer = {
+    from: { pod: 'frontend-0', namespace: 'default', principal: 'spiffe://cluster.local/ns/default/sa/frontend' },
+    to: { pod: 'user-db-0', namespace: 'default', workload: 'user-db', port: 9090, protocol: 'http' },
+    allowed: false,
+    decision: { by: 'implicit_deny', policies: [rule] },
+    nearMisses: [
+      {
+        rule,
+        unmet: [
+          { wants: 'principal cluster.local/ns/default/sa/payment', is: 'cluster.local/ns/default/sa/frontend' },
+          { wants: 'method GET', is: 'PUT' },
+        ],
+      },
+    ],
+    leftOut: [],
+  }
+  t.equal(
+    answerText(base, 7),
+    `DENY   403 "RBAC: access denied"
+  decided by  implicit deny: ap/user-db-allow (allow.yaml:3) selects user-db and no rule matched
+  near miss   ap/user-db-allow rule 0 allows principal \u2026/sa/payment; this is \u2026/sa/frontend, and method GET; this is PUT
+  tested on   the compiled policy of user-db-0, port 9090 (http), revision 7`,
+  )
+  const tcp = { ...base.to, protocol: 'tcp' as const }
+  const rows: [answer: Partial<AuthzAnswer>, first: string, decided: string][] = [
+    [{ allowed: true, decision: { by: 'allow_rule', rule } }, 'ALLOW', 'ap/user-db-allow rule 0 (allow.yaml:3)'],
+    [
+      { to: tcp, decision: { by: 'deny_rule', rule } },
+      'DENY   connection reset',
+      'ap/user-db-allow rule 0 (allow.yaml:3)',
+    ],
+    [
+      { decision: { by: 'deny_rule', rule: { namespace: 'istio-system', policy: 'p', index: 2 } } },
+      'DENY   403 "RBAC: access denied"',
+      'ap/p.istio-system rule 2',
+    ],
+    [
+      { allowed: true, decision: { by: 'no_policy' } },
+      'ALLOW',
+      'no rule denies it, and no ALLOW policy selects user-db',
+    ],
+    [
+      { allowed: true, decision: { by: 'no_sidecar' } },
+      'ALLOW',
+      'nothing: user-db has no sidecar, so no policy is enforced',
+    ],
+    [
+      { decision: { by: 'strict_mutual_tls' } },
+      'DENY   connection refused by TLS',
+      'STRICT mutual TLS: frontend-0 has no sidecar, so it has no certificate to show',
+    ],
+  ]
+  for (const [answer, first, decided] of rows) {
+    const lines = answerText({ ...base, nearMisses: [], ...answer }, 7).split('\n')
+    t.same(lines.slice(0, 2), [first, `  decided by  ${decided}`])
+  }
+  const reason = 'methods cannot be seen on a TCP port'
+  t.match(answerText({ ...base, leftOut: [{ rule, reason }] }, 7), `  left out    ap/user-db-allow rule 0: ${reason}\n`)
   t.end()
 })
 

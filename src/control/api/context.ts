@@ -10,10 +10,11 @@ import type {
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Store } from '../store/store.ts'
+import type { Snapshot } from '../translate/snapshot.ts'
 
 export interface ApiContext {
   store: Store
-  registry: { services(): ServiceList }
+  registry: { services(): ServiceList; snapshot(): Snapshot }
   ads: {
     status(): ProxyStatus[]
     waitForDelivery(revision: number, timeoutMs: number): Promise<Delivery>

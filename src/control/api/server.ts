@@ -6,6 +6,7 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { ApiContext } from './context.ts'
 import { objectRoutes } from './objects.ts'
+import { authzRoutes } from './authz.ts'
 import { applyRoutes } from './apply.ts'
 import { podRoutes } from './pods.ts'
 import { StoreUnavailableError } from '../store/store.ts'
@@ -26,6 +27,7 @@ const ROUTES: readonly Route[] = [
   ...scaleRoutes,
   ...podRoutes,
   ...statusRoutes,
+  ...authzRoutes,
   ...watchRoutes,
 ]
 

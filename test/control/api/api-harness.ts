@@ -6,6 +6,7 @@ import pino from 'pino'
 import { ControlClient } from '../../../src/client/control.ts'
 import type { Delivery, Pod, TokenRequest } from '../../../src/client/contract.ts'
 import { startApi, type ApiServer } from '../../../src/control/api/server.ts'
+import { Registry } from '../../../src/control/registry/registry.ts'
 import { MemoryStore } from '../../../src/control/store/memory.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { homeLayout, type Home } from '../../../src/lib/home.ts'
@@ -30,7 +31,10 @@ export async function startHarness(maxHistory?: number): Promise<Harness> {
   const tokens: TokenRequest[] = []
   const context = {
     store,
-    registry: { services: () => ({ revision: store.revision, items: [] }) },
+    registry: {
+      services: () => ({ revision: store.revision, items: [] }),
+      snapshot: () => new Registry({ store, trustDomain: 'cluster.local', clock: systemClock }).snapshot(),
+    },
     ads: {
       status: () => [],
       waitForDelivery: (revision: number): Promise<Delivery> =>

@@ -170,6 +170,30 @@ t.test('tokens, delivery, proxies, certificates and info are handed through', as
   t.equal((await h.client.info()).pid, process.pid)
 })
 
+t.test('a question about access is answered from the store', async (t) => {
+  const harness = await startHarness()
+  const { client } = harness
+  t.teardown(() => harness.close())
+  await client.apply({
+    namespace: 'default',
+    sources: [
+      source(`${SERVICE}---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: p}
+spec: {rules: [{to: [{operation: {paths: [/open]}}]}]}
+`),
+    ],
+  })
+  await client.putPod(pod('checkout-v1-0'))
+  const ask = { from: 'checkout-v1', to: 'checkout-service' }
+  t.match(await client.authzCheck({ ...ask, path: '/x/../%6fpen' }), { items: [{ allowed: true }] })
+  t.match(await client.authzCheck({ ...ask, path: '/open/' }), { items: [{ allowed: false }] })
+  await t.rejects(client.authzCheck({ ...ask, to: 'nobody' }), { code: 'not_found' })
+  await t.rejects(client.authzCheck({ ...ask, path: 'open' }), { code: 'bad_request' })
+  await t.rejects(client.authzCheck({ ...ask, port: 7 }), { code: 'not_found' })
+})
+
 t.test('a watch goes on over a restart of the server, from the last revision, and misses nothing', async (t) => {
   const seen: WatchEvent[] = []
   const ended = new AbortController()
