@@ -115,14 +115,17 @@ export class Supervisor {
 
   async start(): Promise<void> {
     this.#control.start()
-    const info = await this.#client.ready(CONTROL_START_MS).catch((error: unknown) => {
+    const { signal } = this.#following
+    const info = await this.#client.ready(CONTROL_START_MS, signal).catch((error: unknown) => {
       throw new PlainError(`the control plane did not start: see ${this.#control.logFile}`, { cause: error })
     })
     await this.#client.putPods({ items: [] })
+    if (signal.aborted) return
     this.#context = this.#podContext(info.trustDomain)
     this.#api = await startSupervisorApi(this.#home.supervisorSocket, this)
     await this.#view.refresh()
-    void this.#view.follow(this.#following.signal)
+    if (signal.aborted) return
+    void this.#view.follow(signal)
     this.#rotation = setInterval(() => this.#rotateLogs(), ROTATE_EVERY_MS).unref()
   }
 
@@ -370,7 +373,7 @@ export interface RunOptions extends SupervisorOptions {
  * Rejects with what `onStarted` throws, after everything has been ended.
  */
 export async function runSupervisor(options: RunOptions): Promise<void> {
-  const supervisor = await startSupervisor(options)
+  const supervisor = new Supervisor(options)
   let signals = 0
   const onSignal = (): void => {
     signals++
@@ -379,7 +382,8 @@ export async function runSupervisor(options: RunOptions): Promise<void> {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
   try {
-    await options.onStarted?.(supervisor)
+    await supervisor.start()
+    if (signals === 0) await options.onStarted?.(supervisor)
     await supervisor.ended
   } catch (error) {
     const interrupted = signals > 0

@@ -237,6 +237,22 @@ t.test('no process outlives a supervisor that is killed', async (t) => {
   })
 })
 
+t.test('Ctrl-C while the mesh starts ends it', async (t) => {
+  const home = makeHome(t)
+  const file = join(dirname(home.dir), 'web.yaml')
+  writeFileSync(file, webYaml())
+  const { child } = runMesh(home, file)
+  const pids = await eventually('it has started its control plane', () => {
+    const text = existsSync(home.stateFile) ? readFileSync(home.stateFile, 'utf8') : '{"processes":[]}'
+    const { processes } = JSON.parse(text) as { processes: { pid: number; what: string }[] }
+    return processes.some((one) => one.what === 'control') ? processes.map((one) => one.pid) : undefined
+  })
+  child.kill('SIGINT')
+  t.equal(await exit(child), 0)
+  t.same(alive(pids), [])
+  t.notOk(existsSync(home.stateFile))
+})
+
 t.test('what even a guardian could not end is ended by the next supervisor', async (t) => {
   const home = makeHome(t)
   const file = join(dirname(home.dir), 'web.yaml')

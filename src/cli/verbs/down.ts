@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import type { Command } from 'commander'
 import { UnreachableError } from '../../client/errors.ts'
+import { processStartTime } from '../../lib/process-start.ts'
 import { withContext, type Context } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { examples } from '../help.ts'
@@ -28,9 +29,13 @@ export function registerDown(program: Command): void {
   )
 }
 
-/** False where none was running. */
+/** False where none was running. The supervisor ends last: after it nothing of the mesh is left. */
 async function stop(context: Context): Promise<boolean> {
+  let pid: number
+  let startTime: string | undefined
   try {
+    pid = (await context.supervisor.ps()).mesh.supervisorPid
+    startTime = processStartTime(pid)
     await context.supervisor.down()
   } catch (error) {
     if (error instanceof UnreachableError) return false
@@ -38,12 +43,7 @@ async function stop(context: Context): Promise<boolean> {
   }
   const deadlineMs = performance.now() + STOP_TIMEOUT_MS
   while (performance.now() < deadlineMs) {
-    try {
-      await context.supervisor.ps()
-    } catch (error) {
-      if (error instanceof UnreachableError) return true
-      throw error
-    }
+    if (startTime === undefined || processStartTime(pid) !== startTime) return true
     await new Promise((done) => setTimeout(done, POLL_MS))
   }
   throw new CliError(`the mesh in ${context.home.dir} did not end within ${STOP_TIMEOUT_MS / 1000} s`)

@@ -82,6 +82,11 @@ async function upHere(context: Context, sources: readonly Source[] | undefined, 
   })
   let following: Promise<void> | undefined
   await runSupervising(context.home, flags.ttl, async () => {
+    // before the supervisor was loaded, nobody but this process knew of it
+    if (ending.signal.aborted) {
+      await context.supervisor.down()
+      return
+    }
     const result = await bringUp(context, { sources, timeoutMs: flags.timeout * 1000, signal: ending.signal })
     if (!ending.signal.aborted) failIfNotReady(result, flags)
     context.note(context.paintErr('dim', 'Ctrl-C ends the mesh'))
