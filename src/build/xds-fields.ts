@@ -32,7 +32,7 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.config.core.v3.ControlPlane': 'identifier',
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.Address': 'socket_address pipe',
-  'envoy.config.core.v3.SocketAddress': 'protocol address port_value',
+  'envoy.config.core.v3.SocketAddress': 'protocol address port_value ipv4_compat',
   'envoy.config.core.v3.Pipe': 'path mode',
   'envoy.config.core.v3.ConfigSource': 'ads resource_api_version',
   'envoy.config.core.v3.AggregatedConfigSource': '',
@@ -54,7 +54,8 @@ export const XDS_FIELDS: Record<string, string> = {
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address filter_chains use_original_dst default_filter_chain metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port api_listener',
+    'name address additional_addresses filter_chains use_original_dst default_filter_chain metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port api_listener',
+  'envoy.config.listener.v3.AdditionalAddress': 'address',
   'envoy.config.listener.v3.ApiListener': 'api_listener',
   'envoy.config.listener.v3.FilterChain': 'filter_chain_match filters transport_socket name metadata',
   'envoy.config.listener.v3.FilterChainMatch': 'destination_port server_names transport_protocol application_protocols',
@@ -132,6 +133,8 @@ export const XDS_FIELDS: Record<string, string> = {
 
   // TLS
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': '',
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': 'config transport_socket',
+  'envoy.config.core.v3.ProxyProtocolConfig': 'version',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': 'common_tls_context require_client_certificate',
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':

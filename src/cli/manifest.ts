@@ -1,5 +1,6 @@
 /** A stored object as the manifest that a user would write: what `-o yaml` prints can be applied again. Pure. */
 import type { StoredObject } from '../client/contract.ts'
+import { findKind } from '../config/kinds/index.ts'
 import type { MeshObject } from '../config/object.ts'
 
 export type Manifest = Record<string, unknown>
@@ -21,6 +22,6 @@ export function toManifest(object: MeshObject | StoredObject): Manifest {
         ? {}
         : { creationTimestamp: stored.createdAt, resourceVersion: String(stored.revision) }),
     },
-    ...(hasSpec ? { spec } : {}),
+    ...(hasSpec ? { [findKind(object.kind)?.body ?? 'spec']: spec } : {}),
   }
 }

@@ -20,22 +20,41 @@ export interface Pod {
   ready: boolean
   /** Being stopped: no new requests, those in flight finish. */
   terminating: boolean
-  /** Where sidecars and callers reach it. */
+  /** Where sidecars and callers reach it: 127.0.0.1 (mode `env`), or the pod's own address (mode `ns`). */
   address: string
+  /** Mode `ns`: its own IPv6 address. */
+  address6?: string
   ports: PodPort[]
-  /** Only with a sidecar: the loopback TCP ports of its outbound listeners. */
+  /** Only with a sidecar, mode `env` (and the gateway): the loopback TCP ports of its outbound listeners. */
   outbound?: PodOutbound
+  /** Mode `ns`: the pod has network namespaces of its own. A pod without a sidecar then has a plain proxy there. */
+  transparent?: PodTransparent
+  /** The gateway, where other pods are in mode `ns`: UNIX socket at which it takes what leaves the mesh. */
+  egressPipe?: string
+}
+
+export interface PodTransparent {
+  /** IPv4 address of the proxy's side of the pod's cable: gateway and DNS server. */
+  gateway: string
+  /** Outbound TCP ports to capture beside those of Services: `traffic.sidecar.istio.io/includeOutboundPorts`. */
+  includePorts: number[]
+  /** UNIX socket of the gateway that leads out of the mesh; a PROXY v2 header says where to. */
+  egressPipe: string
 }
 
 export interface PodPort {
   name: string
   containerPort: number
-  /** TCP port on loopback where the program really listens. */
+  /** TCP port at `address` where the program really listens: in mode `ns` the container port. */
   appPort: number
-  /** TCP port of the sidecar's inbound listener for it; without a sidecar the same as appPort. */
+  /** TCP port of the sidecar's inbound listener for it; the same as appPort without a sidecar, and in mode `ns`. */
   listenPort: number
+  /** UNIX socket of the sidecar's inbound listener for it: where callers on this machine connect (xDS `pipe`). */
+  pipe?: string
   /** Port that endpoints carry instead of listenPort: a recording relay, in experiments. */
   advertisedPort?: number
+  /** UNIX socket that endpoints carry instead of `pipe`: the same, in mode `ns`. */
+  advertisedPipe?: string
 }
 
 export interface PodOutbound {
@@ -252,11 +271,14 @@ export interface Problem {
 
 export type PodState = 'starting' | 'running' | 'backoff' | 'stopping' | 'stopped' | 'failed'
 
+/** How traffic comes to the sidecars: by environment and hook, or by network namespaces. */
+export type InterceptMode = 'env' | 'ns'
+
 /** GET /v1/ps */
 export interface PsResponse {
   mesh: {
     home: string
-    intercept: 'env'
+    intercept: InterceptMode
     supervisorPid: number
     startedAt: string
     control: { pid: number | null; state: PodState; restarts: number }
@@ -286,11 +308,13 @@ export interface PodStatus {
   reason: string | null
 }
 
-/** GET /v1/env/WORKLOAD-OR-POD?namespace= : for `exec`. */
+/** GET /v1/env/WORKLOAD-OR-POD?namespace=[&container=istio-proxy] : for `exec`. */
 export interface EnvResponse {
   pod: string
   cwd: string
   env: Record<string, string>
+  /** Mode `ns`: the command and arguments before the command to run, which take it into the pod's namespaces. */
+  enter: string[]
 }
 
 /** POST /v1/restart, /v1/kill ; POST /v1/refresh reads the store and the `images:` tables ; POST /v1/down ends the mesh. */

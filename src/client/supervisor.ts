@@ -29,9 +29,10 @@ export class SupervisorClient {
     return this.#api.call('POST', '/v1/refresh', { body: {} })
   }
 
-  /** What a workload's (or pod's) programs are started with. */
-  env(target: string, namespace: string): Promise<EnvResponse> {
-    return this.#api.call('GET', `/v1/env/${encodeURIComponent(target)}`, { query: { namespace } })
+  /** What a workload's (or pod's) container is started with; absent: the first. `istio-proxy`: beside its proxy. */
+  env(target: string, namespace: string, container?: string): Promise<EnvResponse> {
+    const query = container === undefined ? { namespace } : { namespace, container }
+    return this.#api.call('GET', `/v1/env/${encodeURIComponent(target)}`, { query })
   }
 
   restart(request: RestartRequest): Promise<SupervisorAnswer> {

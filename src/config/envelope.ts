@@ -33,7 +33,7 @@ export function envelope(def: KindDef): Schema {
   }
   const hints: Record<string, string> = {}
   if (def.spec !== undefined) {
-    fields['spec'] = supported(def.spec, def.doc)
+    fields[def.body ?? 'spec'] = supported(def.spec, def.doc)
     if (def.spec.type === 'object')
       for (const name of Object.keys(def.spec.fields)) hints[name] = `${name} belongs under spec`
   }

@@ -158,12 +158,13 @@ class FileParser {
 
   #object(def: KindDef, apiVersion: string, node: MapNode, path: string): void {
     const before = this.#sink.errors
-    const whole = read(envelope(def), node, path, this.#sink) as { metadata?: ReadMeta; spec?: object }
-    let spec = whole.spec ?? {}
+    const { body = 'spec' } = def
+    const whole = read(envelope(def), node, path, this.#sink) as { metadata?: ReadMeta; spec?: object; data?: object }
+    let spec = whole[body] ?? {}
     // An absent or empty spec is read as {}, so that the spec's own rules speak.
-    if (def.spec !== undefined && whole.spec === undefined && this.#sink.errors === before) {
-      const at = placeOf(node, 'spec')
-      spec = read(def.spec, { type: 'map', at, fields: new Map() }, join(path, 'spec'), this.#sink) as object
+    if (def.spec !== undefined && whole[body] === undefined && this.#sink.errors === before) {
+      const at = placeOf(node, body)
+      spec = read(def.spec, { type: 'map', at, fields: new Map() }, join(path, body), this.#sink) as object
     }
     const metadata = this.#metadata(def, whole.metadata ?? {}, node, path)
     if (this.#sink.errors > before) return

@@ -5,12 +5,12 @@
  */
 import { createHash } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** sockaddr_un.sun_path is 108 bytes on Linux and 104 on macOS, the closing NUL included. */
 const MAX_SOCKET_PATH_BYTES = 103
-const LONGEST_SOCKET_NAME = 'pod-0123456789abcdef.sock'
+const LONGEST_SOCKET_NAME = 'pod-0123456789abcdef-65535.sock'
 
 export interface Home {
   dir: string
@@ -26,6 +26,9 @@ export interface Home {
   xdsSocket: string
   caSocket: string
   supervisorSocket: string
+  /** Of the gateway, mode `ns`: what leaves the mesh, and names beyond it. */
+  egressSocket: string
+  dnsSocket: string
   /** PID, start time and sockets of the running supervisor, and of all that it started: for the next `up`. */
   stateFile: string
 }
@@ -47,6 +50,8 @@ export function homeLayout(home: string): Home {
     xdsSocket: join(socketDir, 'xds.sock'),
     caSocket: join(socketDir, 'ca.sock'),
     supervisorSocket: join(socketDir, 'supervisor.sock'),
+    egressSocket: join(socketDir, 'egress.sock'),
+    dnsSocket: join(socketDir, 'dns.sock'),
     stateFile: join(dir, 'supervisor.json'),
   }
 }
@@ -55,13 +60,27 @@ function outsideSocketDir(dir: string): string {
   const hash = createHash('sha256').update(dir).digest('hex').slice(0, 12)
   const runtime = process.env['XDG_RUNTIME_DIR']
   const short = runtime !== undefined && runtime !== '' && Buffer.byteLength(runtime) < 40
-  return short ? join(runtime, `pocketmesh-${hash}`) : join(tmpdir(), `pocketmesh-${userInfo().uid}-${hash}`)
+  return short ? join(runtime, `pocketmesh-${hash}`) : join(tmpdir(), `pocketmesh-${ownUid()}-${hash}`)
+}
+
+/** A container's user may have no name. -1: a system without user numbers. */
+function ownUid(): number {
+  return process.getuid?.() ?? -1
 }
 
 /** Admin socket of a pod's sidecar. */
 export function podAdminSocket(home: Home, namespace: string, pod: string): string {
-  const hash = createHash('sha256').update(`${namespace}/${pod}`).digest('hex').slice(0, 16)
-  return join(home.socketDir, `pod-${hash}.sock`)
+  return join(home.socketDir, `pod-${hashOf(namespace, pod)}.sock`)
+}
+
+/** Socket of a sidecar's inbound listener for one container port. */
+export function podPortSocket(home: Home, namespace: string, pod: string, containerPort: number): string {
+  return join(home.socketDir, `pod-${hashOf(namespace, pod)}-${containerPort}.sock`)
+}
+
+/** Socket names are bounded, names of pods are not. */
+function hashOf(namespace: string, pod: string): string {
+  return createHash('sha256').update(`${namespace}/${pod}`).digest('hex').slice(0, 16)
 }
 
 /** Folder of a pod's sidecar: key, certificate, last good configuration, names. */
@@ -77,7 +96,7 @@ export function makeHome(home: Home): void {
   for (const dir of [home.dir, home.storeDir, home.caDir, home.podsDir, home.logsDir, home.socketDir])
     mkdirSync(dir, { recursive: true, mode: 0o700 })
   const stats = lstatSync(home.socketDir)
-  const { uid } = userInfo()
+  const uid = ownUid()
   if (!stats.isDirectory() || (uid >= 0 && stats.uid !== uid))
     throw new Error(`${home.socketDir} is not a folder of this user: remove it, or use a shorter --home`)
   chmodSync(home.socketDir, 0o700)

@@ -2,6 +2,7 @@
  * The file that a sidecar is started with. In: its text. Out: the checked bootstrap (xds/bootstrap.ts), and what
  * follows from it: this workload as telemetry names it, the node of ADS. Owns nothing.
  */
+import { isIP } from 'node:net'
 import type { SidecarBootstrap } from '../xds/bootstrap.ts'
 import type { envoy, google } from '../xds/generated/xds.js'
 import { parseNodeId } from '../xds/names.ts'
@@ -14,12 +15,18 @@ export class BootstrapError extends Error {
 
 type Check = (value: unknown) => string | undefined
 
+const optional =
+  (check: Check): Check =>
+  (v) =>
+    v === undefined ? undefined : check(v)
+
 const text: Check = (v) => (typeof v === 'string' ? undefined : 'must be a string')
 const filled: Check = (v) => (typeof v === 'string' && v !== '' ? undefined : 'must be a string that is not empty')
 const flag: Check = (v) => (typeof v === 'boolean' ? undefined : 'must be true or false')
 const object: Check = (v) =>
   typeof v === 'object' && v !== null && !Array.isArray(v) ? undefined : 'must be an object'
 const duration: Check = (v) => (Number.isFinite(v) && Number(v) >= 0 ? undefined : 'must be a number of ms from 0 on')
+const address: Check = (v) => (typeof v === 'string' && isIP(v) !== 0 ? undefined : 'must be an IP address')
 const node: Check = (v) =>
   parseNodeId(String(v)) === undefined ? 'must be a node ID (sidecar~IP~POD.NS~NS.svc.DOMAIN)' : undefined
 
@@ -45,6 +52,10 @@ const CHECKS: Record<string, Check> = {
   accessLogFile: text,
   exitWithStdin: flag,
   drainMs: duration,
+  dnsAddress: optional(address),
+  dnsUpstream: optional(filled),
+  dnsRelay: optional(filled),
+  appProbes: optional(object),
 }
 
 /** Throws BootstrapError with all faults. */

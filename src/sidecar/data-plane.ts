@@ -3,21 +3,25 @@
  * and swaps them in; a resource that cannot be honoured is refused by name, its last good version stays.
  * Owns: listeners, clusters, routes, the timer wheel. Knows neither ADS nor files.
  */
-import type net from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import type { envoy } from '../xds/generated/xds.js'
 import { CONNECT_ESTABLISHED, connectTo } from './capture/forward-proxy.ts'
-import { destinationKey, listenerFor, readDestination } from './capture/original-dst.ts'
+import { type DestinationIndex, indexDestinations, listenerFor, originOf } from './capture/original-dst.ts'
 import { Cluster, type ClusterContext } from './cluster/cluster.ts'
 import { Clusters } from './cluster/clusters.ts'
 import { compileCluster, compileEndpoints } from './cluster/compile.ts'
 import type { EndpointSpec } from './cluster/spec.ts'
 import { type ListenerRefs, compileListener } from './listener/compile.ts'
-import type { ListenerSpec } from './listener/filter-chain.ts'
-import { Listener, type ListenerDeps } from './listener/listener.ts'
-import { addressLabel, type Dialer } from './pool/dial.ts'
+import type { ConnectHandler, Origin } from './listener/connection.ts'
+import type { ChainTls } from './listener/filter-chain.ts'
+import type { Listener } from './listener/listener.ts'
+import { ListenerSet, type ListenerStat } from './listener/listeners.ts'
+import type { Opening } from './listener/proxy-header.ts'
+import type { IpAddress } from './pool/address.ts'
+import type { Dialer } from './pool/dial.ts'
 import type { CredentialSource, TelemetrySink } from './ports.ts'
 import { compileRoutes } from './route/compile.ts'
 import type { RouteCell } from './route/table.ts'
@@ -35,6 +39,8 @@ type XdsRoutes = envoy.config.route.v3.RouteConfiguration
 export interface Rejection {
   name: string
   detail: string
+  /** It is not bad, an address is taken: tried again for as long as pushes name it. */
+  retried?: boolean
 }
 
 export interface EndpointStat {
@@ -52,28 +58,16 @@ export interface ClusterStat {
   endpoints: EndpointStat[]
 }
 
-export interface ListenerStat {
-  name: string
-  /** As configured; with the port really bound. */
-  address: string
-  bound: boolean
-  connections: number
-}
-
 export interface DataPlaneOptions {
   credentials: CredentialSource
   telemetry: TelemetrySink
   self: Workload
   nodeId: string
+  /** Whose a connection to another proxy is that serves several clients; absent: the address in the node ID. */
+  ownAddress?: string
   trustDomain: string
   clock: Clock
   log: Log
-}
-
-/** A compiled listener and the route configurations that it cannot serve without. */
-interface Planned {
-  spec: ListenerSpec
-  routes: readonly RouteCell[]
 }
 
 const DRAIN_POLL_MS = 20
@@ -86,21 +80,17 @@ export class DataPlane {
   readonly #clusters = new Clusters()
   readonly #assignments = new Map<string, readonly EndpointSpec[]>()
   readonly #routes = new Map<string, RouteCell>()
-  readonly #listeners = new Map<string, Listener>()
-  /** What each active or warming listener was made from. */
-  readonly #planned = new Map<string, Planned>()
-  readonly #warming = new Set<string>()
-  readonly #draining = new Set<Listener>()
+  readonly #listeners: ListenerSet
   readonly #stopCredentials: () => void
-  #destinations = new Map<string, Listener>()
+  /** Made anew when listeners have changed. */
+  #destinations: DestinationIndex | null = null
   #names: ReadonlyMap<string, readonly string[]> = new Map()
-  readonly #deps: ListenerDeps
 
   constructor(options: DataPlaneOptions) {
     const { clock, credentials, self, nodeId } = options
     this.#options = options
     this.#wheel = new TimerWheel(clock)
-    const dialer: Dialer = { wheel: this.#wheel, tls: createTlsDialer(credentials) }
+    const dialer: Dialer = { wheel: this.#wheel, tls: createTlsDialer(credentials), ownAddress: ownAddressOf(options) }
     this.#proxy = {
       telemetry: options.telemetry,
       wheel: this.#wheel,
@@ -111,25 +101,18 @@ export class DataPlane {
       random: Math.random,
     }
     this.#clusterContext = { dialer, nowMs: this.#proxy.nowMs, random: Math.random }
-    this.#deps = {
+    const deps = {
       proxy: this.#proxy,
       dialer,
       ownId: () => credentials.current()?.spiffeId ?? '',
-      acceptor: (tls) => createAcceptor(credentials, tls),
-      onCapture: (raw, own) => this.#onCapture(raw, own),
-      onConnect: (authority, link, rest, refuse) => {
-        const capture = [...this.#listeners.values()].find((l) => l.spec.capture)
-        if (capture === undefined) {
-          refuse(502)
-          return
-        }
-        const dispatch = (host: string, port: number): void => {
-          link.raw.write(CONNECT_ESTABLISHED, 'latin1')
-          listenerFor(this.#destinations, host, port, capture).accept(link.raw, rest, { host, port })
-        }
-        connectTo(authority, link, this.#names, dispatch, refuse)
+      acceptor: (tls: ChainTls) => createAcceptor(credentials, tls),
+      onCapture: (raw: Socket, own: Listener, opening: Opening, rest: Buffer | null) => {
+        this.#dispatch(raw, rest, originOf(raw, opening), own)
       },
+      onConnect: this.#onConnect,
     }
+    const onChange = (): void => void (this.#destinations = null)
+    this.#listeners = new ListenerSet({ deps, clock, log: options.log, onChange })
     this.#stopCredentials = credentials.onChange((credential) => this.#onCredential(credential.generation))
   }
 
@@ -183,15 +166,14 @@ export class DataPlane {
         this.#routeCell(name).table = compileRoutes(resource, this.#clusters)
       })
     }
-    for (const name of this.#warming) {
-      void this.#activate(name).then((detail) => {
-        if (detail !== '') this.#options.log.error({ listener: name, detail }, 'listener could not be bound')
-      })
-    }
+    this.#listeners.activateWarm()
     return rejections
   }
 
-  /** The whole state of the world. A changed listener keeps its socket and its connections. */
+  /**
+   * The whole state of the world. A changed listener keeps its connections, and the sockets of the addresses that stay.
+   * One that cannot be bound is refused, and tried again until a push leaves it out.
+   */
   async setListeners(list: XdsListener[]): Promise<Rejection[]> {
     const rejections: Rejection[] = []
     const named = new Set<string>()
@@ -202,20 +184,14 @@ export class DataPlane {
       named.add(name)
       attempt(rejections, name, () => {
         const used: RouteCell[] = []
-        this.#planned.set(name, { spec: compileListener(resource, this.#refs(used)), routes: used })
-        this.#warming.add(name)
+        this.#listeners.plan(name, { spec: compileListener(resource, this.#refs(used)), routes: used })
         ready.push(name)
       })
     }
-    for (const name of this.#planned.keys()) {
-      if (named.has(name)) continue
-      this.#planned.delete(name)
-      this.#warming.delete(name)
-      this.#retire(name)
-    }
-    const details = await Promise.all(ready.map((name) => this.#activate(name)))
+    this.#listeners.keepOnly(named)
+    const details = await Promise.all(ready.map((name) => this.#listeners.activate(name)))
     details.forEach((detail, i) => {
-      if (detail !== '') rejections.push({ name: ready[i]!, detail })
+      if (detail !== '') rejections.push({ name: ready[i]!, detail, retried: true })
     })
     return rejections
   }
@@ -234,9 +210,7 @@ export class DataPlane {
 
   /** Route configurations that the listeners want. */
   rdsNames(): string[] {
-    const names = new Set<string>()
-    for (const { routes } of this.#planned.values()) for (const { name } of routes) names.add(name)
-    return [...names]
+    return this.#listeners.routeNames()
   }
 
   clusterStats(): ClusterStat[] {
@@ -255,69 +229,25 @@ export class DataPlane {
   }
 
   listenerStats(): ListenerStat[] {
-    return [...this.#listeners.values()].map((listener) => {
-      const { name, address } = listener.spec
-      const bound = listener.port === 0 || 'path' in address ? address : { ...address, port: listener.port }
-      return { name, address: addressLabel(bound), bound: listener.isBound, connections: listener.numConnections }
-    })
+    return this.#listeners.stats()
+  }
+
+  /** Listeners that should be bound and are not, each with the reason. */
+  unbound(): string[] {
+    return this.#listeners.unbound()
   }
 
   /** Closes listeners and idle connections, waits for what is under way, cuts what is left at the deadline. */
   async drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#options
     const untilMs = clock.nowMs() + deadlineMs
-    const all = [...this.#listeners.values(), ...this.#draining]
-    for (const listener of all) listener.drain()
-    while (all.some((l) => l.numConnections > 0) && clock.nowMs() < untilMs)
+    this.#listeners.drain()
+    while (this.#listeners.numConnections > 0 && clock.nowMs() < untilMs)
       await new Promise<void>((resolve) => clock.after(DRAIN_POLL_MS, resolve))
-    for (const listener of all) listener.destroy()
+    this.#listeners.destroy()
     for (const cluster of this.#clusters.all()) cluster.close()
-    this.#listeners.clear()
     this.#stopCredentials()
     this.#wheel.close()
-  }
-
-  /** Puts a planned listener to work once its routes are there. Returns '' or why it cannot be bound. */
-  async #activate(name: string): Promise<string> {
-    const planned = this.#planned.get(name)
-    if (planned === undefined || planned.routes.some((cell) => cell.table === null)) return ''
-    this.#warming.delete(name)
-    const { spec } = planned
-    const present = this.#listeners.get(name)
-    if (present !== undefined && sameSocket(present.spec, spec)) {
-      present.update(spec)
-      this.#index()
-      return ''
-    }
-    const listener = new Listener(spec, this.#deps)
-    const detail = spec.bind ? await listener.bind() : ''
-    if (detail !== '') return detail
-    if (this.#planned.get(name) !== planned) listener.destroy() // another push came meanwhile
-    else {
-      this.#retire(name)
-      this.#listeners.set(name, listener)
-      this.#index()
-    }
-    return ''
-  }
-
-  #retire(name: string): void {
-    const listener = this.#listeners.get(name)
-    if (listener === undefined) return
-    this.#listeners.delete(name)
-    listener.drain()
-    for (const old of this.#draining) if (old.numConnections === 0) this.#draining.delete(old)
-    this.#draining.add(listener)
-    this.#index()
-  }
-
-  #index(): void {
-    const index = new Map<string, Listener>()
-    for (const listener of this.#listeners.values()) {
-      const { address, bind } = listener.spec
-      if (!bind && !('path' in address)) index.set(destinationKey(address.host, address.port), listener)
-    }
-    this.#destinations = index
   }
 
   #routeCell(name: string): RouteCell {
@@ -342,11 +272,25 @@ export class DataPlane {
     }
   }
 
-  #onCapture(raw: net.Socket, own: Listener): void {
-    readDestination(raw, this.#wheel, (destination, rest) => {
-      if (destination === null || 'path' in destination) own.accept(raw, rest, null)
-      else listenerFor(this.#destinations, destination.host, destination.port, own).accept(raw, rest, destination)
-    })
+  readonly #onConnect: ConnectHandler = (authority, link, rest, refuse) => {
+    const capture = [...this.#listeners.active()].find((l) => l.spec.useOriginalDst)
+    if (capture === undefined) {
+      refuse(502)
+      return
+    }
+    const dispatch = (host: string, port: number): void => {
+      link.raw.write(CONNECT_ESTABLISHED, 'latin1')
+      this.#dispatch(link.raw, rest, { source: null, local: null, originalDst: { host, port } }, capture)
+    }
+    connectTo(authority, link, this.#names, dispatch, refuse)
+  }
+
+  /** To the listener of its destination; `own`: of the listener that captured it. */
+  #dispatch(raw: Socket, rest: Buffer | null, origin: Origin, own: Listener): void {
+    this.#destinations ??= indexDestinations(this.#listeners.active())
+    const { originalDst: to } = origin
+    const listener = to === null ? own : listenerFor(this.#destinations, to.host, to.port, own)
+    listener.accept(raw, rest, origin)
   }
 
   #onCredential(generation: number): void {
@@ -355,14 +299,15 @@ export class DataPlane {
   }
 }
 
+function ownAddressOf({ ownAddress, nodeId }: DataPlaneOptions): IpAddress {
+  const host = ownAddress ?? nodeId.split('~')[1] ?? ''
+  return { host: isIP(host) === 0 ? '0.0.0.0' : host, port: 0 }
+}
+
 function attempt(rejections: Rejection[], name: string, run: () => void): void {
   try {
     run()
   } catch (error) {
     rejections.push({ name, detail: (error as Error).message })
   }
-}
-
-function sameSocket(a: ListenerSpec, b: ListenerSpec): boolean {
-  return a.bind === b.bind && JSON.stringify(a.address) === JSON.stringify(b.address)
 }

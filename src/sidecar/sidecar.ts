@@ -9,9 +9,12 @@ import type { NamesFile, SidecarBootstrap } from '../xds/bootstrap.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { istio } from '../xds/generated/xds.js'
+import { PASSTHROUGH_CLUSTER } from '../xds/names.ts'
 import { workloadSpiffeId } from '../identity/spiffe-id.ts'
 import { AdminServer, type AdminSource } from './admin/server.ts'
 import { workloadOf, xdsNode } from './bootstrap.ts'
+import type { DnsRelay } from './capture/dns-relay.ts'
+import type { DnsServer } from './capture/dns.ts'
 import { DataPlane } from './data-plane.ts'
 import { AccessLog } from './telemetry/access-log.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
@@ -32,6 +35,7 @@ export interface SidecarOptions {
   onRefused: (error: Error) => void
 }
 
+const DNS_PORT = 53
 const CACHE_FILE = 'last-good.xds'
 const CONTROL_PLANE_NAMESPACE = 'istio-system'
 const CONTROL_PLANE_ACCOUNT = 'istiod'
@@ -49,6 +53,10 @@ export class Sidecar {
   readonly #cache: ConfigCache
   readonly #admin: AdminServer
   #ads: AdsClient | undefined
+  #dns: DnsServer | undefined
+  #dnsRelay: DnsRelay | undefined
+  /** Why names are not answered yet; '': they are, or nobody asks. */
+  #dnsFault = ''
   /** Tables of names that are not on disk yet. */
   #namesPending = 0
   #writingNames: Promise<void> = Promise.resolve()
@@ -88,6 +96,7 @@ export class Sidecar {
       certificates: () => this.#credentials.describe(),
       prometheus: () => this.#telemetry.prometheus(),
       ads: () => this.#ads?.status(),
+      appProbes: bootstrap.appProbes ?? {},
       drain: () => void this.drain(bootstrap.drainMs),
       quit: onQuit,
     }
@@ -98,6 +107,7 @@ export class Sidecar {
   async start(): Promise<void> {
     // the admin socket first: it says what a start that hangs is waiting for
     await this.#admin.start()
+    await this.#startNames()
     await this.#credentials.start()
     const saved = this.#cache.read()
     if (saved !== undefined) {
@@ -120,18 +130,39 @@ export class Sidecar {
     this.#ads.start()
   }
 
+  /** Loaded only where it is asked for: most of it is the codec. */
+  async #startNames(): Promise<void> {
+    const { dnsAddress, dnsUpstream, dnsRelay } = this.#bootstrap
+    if (dnsRelay !== undefined) {
+      const { DnsRelay } = await import('./capture/dns-relay.ts')
+      this.#dnsRelay = new DnsRelay(dnsRelay)
+      await this.#dnsRelay.start()
+    }
+    if (dnsAddress === undefined) return
+    const { DnsServer } = await import('./capture/dns.ts')
+    const mayLeave = (): boolean => this.#dataPlane.clusterStats().some(({ name }) => name === PASSTHROUGH_CLUSTER)
+    this.#dns = new DnsServer({ address: dnsAddress, port: DNS_PORT, upstream: dnsUpstream, mayLeave })
+    await this.#dns.start().catch((error: Error) => {
+      this.#dnsFault = error.message
+      this.#log.error({ err: error }, 'no DNS server')
+    })
+  }
+
   /** What is still missing before it serves. */
   missing(): string[] {
     const missing: string[] = []
     if (this.#credentials.current() === undefined) missing.push('a certificate')
     if (!this.#state.applied.has('LDS')) missing.push('listeners (LDS)')
     if (!this.#state.applied.has('NDS') || this.#namesPending > 0) missing.push('names (NDS)')
+    for (const listener of this.#dataPlane.unbound()) missing.push(`the address of ${listener}`)
+    if (this.#dnsFault !== '') missing.push(`a DNS server (${this.#dnsFault})`)
     return missing
   }
 
   #onNames(table: istio.networking.nds.v1.NameTable): void {
     const names = expandNames(table, this.#bootstrap.node.metadata.NAMESPACE)
     this.#dataPlane.setNames(names)
+    this.#dns?.setNames(names)
     const { namesFile } = this.#bootstrap
     const file: NamesFile = { names: Object.fromEntries(names) }
     const json = JSON.stringify(file)
@@ -151,6 +182,8 @@ export class Sidecar {
   /** After `drain`: everything else ends. */
   async close(): Promise<void> {
     this.#ads?.close()
+    this.#dns?.close()
+    this.#dnsRelay?.close()
     await Promise.allSettled([this.#cache.flush(), this.#writingNames])
     this.#credentials.close()
     await this.#admin.close()

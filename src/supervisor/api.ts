@@ -12,7 +12,7 @@ const MAX_BODY_BYTES = 64 * 1024
 export interface SupervisorSource {
   ps(): PsResponse
   refresh(): Promise<void>
-  env(target: string, namespace: string): EnvResponse | undefined
+  env(target: string, namespace: string, container?: string): EnvResponse | undefined
   restart(request: RestartRequest): Promise<string | undefined>
   kill(request: KillRequest): string | undefined
   stop(): Promise<void>
@@ -62,8 +62,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, source
       return json(response, { message: 'the store and the tables of images were read' })
     case 'GET env': {
       const namespace = url.searchParams.get('namespace') ?? 'default'
-      const env = source.env(name ?? '', namespace)
-      return env === undefined ? notFound(response, name ?? '', namespace) : json(response, env)
+      const container = url.searchParams.get('container') ?? undefined
+      const env = source.env(name ?? '', namespace, container)
+      const what = container === undefined ? (name ?? '') : `${name} -c ${container}`
+      return env === undefined ? notFound(response, what, namespace) : json(response, env)
     }
     case 'POST restart': {
       const body = parseTarget(await readBody(request))

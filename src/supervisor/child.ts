@@ -1,11 +1,12 @@
 /**
  * One process that the supervisor starts, leader of a process group of its own. In: what to run, where its output goes.
- * Out: its PID and how it ended. A program that would not end by itself (`guarded`) is started paused: a shell waits
- * for a line on descriptor 3 before it becomes the program, and gets it once the guardian knows the group.
+ * Out: its PID and how it ended. A program, which would not end by itself, is started paused: a shell waits for a line
+ * on descriptor 3 before it becomes the program, and gets it once the guardian knows the group.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
+import { childOf } from '../lib/child-of.ts'
 import { processStartTime } from '../lib/process-start.ts'
 import type { GuardianClient } from './guardian-client.ts'
 import { openLog } from './log-file.ts'
@@ -60,7 +61,12 @@ export class Child {
 }
 
 /** A process of Pocketmesh's own: it ends when its standard input closes. */
-export async function startOwn(spec: ChildSpec, command: string, args: string[], keepers: Keepers): Promise<Child> {
+export async function startOwn(
+  spec: ChildSpec,
+  command: string,
+  args: readonly string[],
+  keepers: Keepers,
+): Promise<Child> {
   const log = openLog(spec.logFile)
   const process = spawn(command, args, { cwd: spec.cwd, env: spec.env, stdio: ['pipe', log, log], detached: true })
   closeSync(log)
@@ -70,10 +76,20 @@ export async function startOwn(spec: ChildSpec, command: string, args: string[],
   return new Child(process, pid, () => keepers.state.remove(pid))
 }
 
-/** A line for `/bin/sh -c`, guarded. */
-export async function startProgram(spec: ChildSpec, line: string, keepers: Keepers): Promise<Child> {
+/**
+ * A line for `/bin/sh -c`, guarded. `prefix`: words that take it into a pod, where the shell is a child of the process
+ * started; it leads a process group of its own there too.
+ */
+export async function startProgram(
+  spec: ChildSpec,
+  prefix: readonly string[],
+  line: string,
+  keepers: Keepers,
+): Promise<Child> {
   const log = openLog(spec.logFile)
-  const process = spawn('/bin/sh', ['-c', PAUSED, 'sh', line], {
+  const shell = ['/bin/sh', '-c', PAUSED, 'sh', line]
+  const [command = '', ...args] = prefix.length === 0 ? shell : [...prefix, 'setsid', ...shell]
+  const process = spawn(command, args, {
     cwd: spec.cwd,
     env: spec.env,
     stdio: ['ignore', log, log, 'pipe'],
@@ -82,7 +98,8 @@ export async function startProgram(spec: ChildSpec, line: string, keepers: Keepe
   closeSync(log)
   const go = process.stdio[3] as Writable
   go.on('error', () => undefined)
-  const pid = await pidOf(process)
+  const started = await pidOf(process)
+  const pid = prefix.length === 0 ? started : await childOf(started)
   const child = new Child(process, pid, () => {
     keepers.guardian.remove(pid)
     keepers.state.remove(pid)

@@ -18,6 +18,7 @@ export interface PodFacts {
   serviceAccount: string
   workload: string
   labels: Record<string, string>
+  address: string
   ports: readonly PodPort[]
 }
 
@@ -27,7 +28,7 @@ export function baseEnvironment(pod: PodFacts, container: ContainerPlan): Record
     if (value !== undefined && !NOT_INHERITED.test(name)) env[name] = value
   env['POD_NAME'] = pod.name
   env['POD_NAMESPACE'] = pod.namespace
-  env['POD_IP'] = '127.0.0.1'
+  env['POD_IP'] = pod.address
   env['HOSTNAME'] = pod.name
   for (const [i, { containerPort }] of container.ports.entries()) {
     const port = String(pod.ports.find((one) => one.containerPort === containerPort)?.appPort ?? containerPort)
@@ -73,6 +74,7 @@ function fieldOf(path: string, pod: PodFacts): string | undefined {
     case 'spec.nodeName':
       return 'localhost'
     case 'status.podIP':
+      return pod.address
     case 'status.hostIP':
       return '127.0.0.1'
     default: {
@@ -88,31 +90,31 @@ export function upperSnake(name: string): string {
 }
 
 /**
- * Services as Kubernetes publishes them to containers of their namespace; here for pods without a sidecar.
- * `relayPort`: where the relay of that service port listens.
+ * Services as Kubernetes publishes them to containers of their namespace. `reachedAt`: where a pod reaches that service
+ * port; `undefined`: nowhere.
  */
 export function serviceEnvironment(
   services: readonly ServiceView[],
   namespace: string,
-  relayPort: (host: string, port: number) => number | undefined,
+  reachedAt: (service: ServiceView, port: number) => { host: string; port: number } | undefined,
 ): Record<string, string> {
   const env: Record<string, string> = {}
   for (const service of services.filter((one) => one.namespace === namespace)) {
     const name = upperSnake(service.name)
     for (const [i, { port, name: portName }] of service.ports.entries()) {
-      const relay = relayPort(service.host, port)
-      if (relay === undefined) continue
-      const url = `tcp://127.0.0.1:${relay}`
+      const at = reachedAt(service, port)
+      if (at === undefined) continue
+      const url = `tcp://${at.host}:${at.port}`
       if (i === 0) {
-        env[`${name}_SERVICE_HOST`] = '127.0.0.1'
-        env[`${name}_SERVICE_PORT`] = String(relay)
+        env[`${name}_SERVICE_HOST`] = at.host
+        env[`${name}_SERVICE_PORT`] = String(at.port)
         env[`${name}_PORT`] = url
       }
-      if (portName !== '') env[`${name}_SERVICE_PORT_${upperSnake(portName)}`] = String(relay)
+      if (portName !== '') env[`${name}_SERVICE_PORT_${upperSnake(portName)}`] = String(at.port)
       env[`${name}_PORT_${port}_TCP`] = url
       env[`${name}_PORT_${port}_TCP_PROTO`] = 'tcp'
-      env[`${name}_PORT_${port}_TCP_PORT`] = String(relay)
-      env[`${name}_PORT_${port}_TCP_ADDR`] = '127.0.0.1'
+      env[`${name}_PORT_${port}_TCP_PORT`] = String(at.port)
+      env[`${name}_PORT_${port}_TCP_ADDR`] = at.host
     }
   }
   return env

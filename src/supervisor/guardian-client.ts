@@ -10,14 +10,16 @@ const RESTART_MS = 100
 
 export class GuardianClient {
   readonly #entry: EntryCommand
+  readonly #socketDir: string
   readonly #onStart: (pid: number) => void
   readonly #groups = new Map<number, string>()
   readonly #waiting = new Map<number, () => void>()
   #child: ChildProcess | undefined
   #closed = false
 
-  constructor(entry: EntryCommand, onStart: (pid: number) => void) {
+  constructor(entry: EntryCommand, socketDir: string, onStart: (pid: number) => void) {
     this.#entry = entry
+    this.#socketDir = socketDir
     this.#onStart = onStart
     this.#start()
   }
@@ -43,14 +45,14 @@ export class GuardianClient {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const exited = new Promise((done) => child.once('exit', done))
-    child.stdin?.end()
+    child.stdin?.end('.\n')
     await exited
   }
 
   #start(): void {
     const { command, args } = this.#entry
     // stdin and stdout to nothing else: a group of its own, so that Ctrl-C in a terminal does not reach it
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
+    const child = spawn(command, [...args, this.#socketDir], { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
     this.#child = child
     child.stdin.on('error', () => undefined)
     child.on('error', () => undefined)

@@ -1,15 +1,21 @@
 /**
  * Ends the applications of a mesh when its supervisor is gone, however it went. One process per mesh, in a process
- * group of its own. In, on standard input, one a line: `+ PGID STARTTIME` (answered with `+ PGID`), `- PGID`.
- * When standard input closes, every process group that is still listed is ended: SIGTERM, then SIGKILL.
+ * group of its own. In, on standard input, one a line: `+ PGID STARTTIME` (answered with `+ PGID`), `- PGID`, and `.`
+ * before an orderly end; as its argument the folder of the mesh's sockets.
+ * When standard input closes, every process group that is still listed is ended: SIGTERM, then SIGKILL; without a `.`
+ * the sockets that nobody removes any more are removed.
  * A group is left alone when its leader has another start time: the number was given to a stranger.
  */
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { processStartTime } from '../lib/process-start.ts'
 
 const GRACE_MS = 500
 
+const [socketDir = ''] = process.argv.slice(2)
 const groups = new Map<number, string>()
+let orderly = false
 
 function kill(pgid: number, startTime: string, signal: NodeJS.Signals): void {
   const now = processStartTime(pgid)
@@ -21,6 +27,14 @@ function kill(pgid: number, startTime: string, signal: NodeJS.Signals): void {
   }
 }
 
+function removeSockets(): void {
+  try {
+    for (const name of readdirSync(socketDir)) if (name.endsWith('.sock')) rmSync(join(socketDir, name))
+  } catch {
+    // the folder is gone, or another mesh begins to use it
+  }
+}
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 // the reader of the answers may be gone
 process.stdout.on('error', () => undefined)
@@ -28,6 +42,7 @@ process.stdout.on('error', () => undefined)
 const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
   const [verb, pid, startTime = ''] = line.split(' ')
+  if (verb === '.') orderly = true
   const pgid = Number(pid)
   if (!Number.isInteger(pgid) || pgid <= 1) return
   if (verb === '-') groups.delete(pgid)
@@ -37,6 +52,8 @@ lines.on('line', (line) => {
   }
 })
 lines.on('close', () => {
+  // at once: later they may be those of the next mesh in this home
+  if (!orderly) removeSockets()
   for (const [pgid, startTime] of groups) kill(pgid, startTime, 'SIGTERM')
   setTimeout(
     () => {

@@ -20,6 +20,8 @@ export class MeshView {
   readonly #api: ViewApi
   readonly #log: Log
   readonly #onChange: () => Promise<void>
+  /** Whether the gateway is needed although nothing is published: it leads out of the mesh. */
+  leadsOut = false
   #reading: Promise<void> | undefined
   #again: Promise<void> | undefined
   services: readonly ServiceView[] = []
@@ -73,7 +75,7 @@ export class MeshView {
       this.#api.services(),
     ])
     this.services = services.items
-    this.plans = planAll(deployments.items, namespaces.items, services.items)
+    this.plans = planAll(deployments.items, namespaces.items, services.items, this.leadsOut)
     await this.#onChange()
   }
 }
@@ -82,6 +84,7 @@ function planAll(
   deployments: readonly StoredObject[],
   namespaces: readonly StoredObject[],
   services: readonly ServiceView[],
+  leadsOut: boolean,
 ): DeploymentPlan[] {
   const tables = new Map<string, ImageTable>()
   const images = (dir: string): ImageTable => {
@@ -93,6 +96,6 @@ function planAll(
     const namespace = namespaces.find((one) => one.metadata.name === object.metadata.namespace)
     return planDeployment(object, { namespaceLabels: namespace?.metadata.labels ?? {}, images })
   })
-  if (services.some((service) => service.publish !== undefined)) plans.push(gatewayPlan(1))
+  if (leadsOut || services.some((service) => service.publish !== undefined)) plans.push(gatewayPlan(1))
   return plans
 }

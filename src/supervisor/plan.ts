@@ -10,6 +10,8 @@ import { findImage, type ImageTable } from './images.ts'
 
 const COMMAND = 'pocketmesh.dev/command'
 const INJECT = 'sidecar.istio.io/inject'
+/** Istio's annotation: a comma-separated list. */
+const INCLUDE_PORTS = 'traffic.sidecar.istio.io/includeOutboundPorts'
 const DEFAULT_GRACE_SECONDS = 30
 
 export interface DeploymentPlan {
@@ -28,6 +30,8 @@ interface PodTemplate {
   graceMs: number
   /** Publishes Services instead of running a program. */
   gateway: boolean
+  /** Outbound TCP ports to capture beside those of Services (mode `ns`). */
+  includePorts: number[]
 }
 
 export interface ContainerPlan {
@@ -104,6 +108,7 @@ export function planDeployment(object: MeshObject, input: PlanInput): Deployment
     containers: pod.containers.map((container, i) => planContainer(container, i, annotations, dir, input)),
     graceMs: (pod.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     gateway: false,
+    includePorts: portsOf(annotations[INCLUDE_PORTS] ?? ''),
   }
   return {
     namespace: object.metadata.namespace,
@@ -123,6 +128,11 @@ function wantsSidecar(
   const own = labels[INJECT] ?? annotations[INJECT]
   if (own !== undefined) return own !== 'false'
   return namespaceLabels['istio-injection'] !== 'disabled'
+}
+
+function portsOf(list: string): number[] {
+  const ports = list.split(',').map((word) => Number(word.trim()))
+  return [...new Set(ports)].filter((port) => Number.isInteger(port) && port > 0 && port < 65_536)
 }
 
 function planContainer(
@@ -176,6 +186,7 @@ export function gatewayPlan(replicas: number): DeploymentPlan {
     containers: [],
     graceMs: 0,
     gateway: true,
+    includePorts: [],
   }
   return {
     namespace: 'istio-system',

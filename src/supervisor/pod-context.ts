@@ -5,21 +5,21 @@ import type { Home } from '../lib/home.ts'
 import type { Log } from '../lib/log.ts'
 import type { Keepers } from './child.ts'
 import type { PodReporter } from './pod-reporter.ts'
-import type { PortAllocator } from './ports.ts'
+import type { NetworkOptions, PodNetwork } from './pod-network.ts'
 import type { Semaphore } from './semaphore.ts'
 
 export interface PodContext {
   home: Home
   trustDomain: string
   log: Log
-  ports: PortAllocator
+  /** The place of a pod to be, as the mesh's way of interception has it. */
+  network: (options: NetworkOptions) => PodNetwork
   keepers: Keepers
   reporter: PodReporter
   /** How many pods may be on their way up at a time. */
   starts: Semaphore
   entry: (kind: EntryKind) => EntryCommand
   services: () => readonly ServiceView[]
-  relayPort: (host: string, port: number) => number | undefined
   token: (request: TokenRequest) => Promise<TokenResponse>
   /** Resolves when every proxy knows this revision. */
   delivered: (revision: number, timeoutMs: number) => Promise<unknown>

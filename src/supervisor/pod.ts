@@ -7,15 +7,15 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EnvResponse, Pod, PodPort, PodState, PodStatus, PodUpstream, ServiceView } from '../client/contract.ts'
+import type { EnvResponse, Pod, PodState, PodStatus, PodUpstream, ServiceView } from '../client/contract.ts'
+import { podAdminSocket, podDir } from '../lib/home.ts'
 import type { Log } from '../lib/log.ts'
-import { baseEnvironment, serviceEnvironment, withContainerEnv } from './environment.ts'
-import { hookEnvironment, interceptEnvironment } from './intercept-env.ts'
+import { withContainerEnv } from './environment.ts'
 import type { ContainerPlan, DeploymentPlan } from './plan.ts'
 import type { PodContext } from './pod-context.ts'
+import type { PodNetwork } from './pod-network.ts'
 import { Program } from './program.ts'
-import { Sidecar } from './sidecar.ts'
-import { Upstreams } from './upstreams.ts'
+import { processEnvironment, Sidecar } from './sidecar.ts'
 
 /** A pod that could not even be set up makes room for another try. */
 const RETRY_MS = 1000
@@ -24,6 +24,8 @@ const DELIVERY_MS = 3000
 const SETTLE_MS = 200
 /** Longest wait for programs when the whole mesh ends. */
 const SHUTDOWN_GRACE_MS = 4000
+/** The name of the proxy as a container, in Istio and for `exec -c`. */
+const PROXY_CONTAINER = 'istio-proxy'
 
 export class PodRunner {
   readonly name: string
@@ -35,7 +37,7 @@ export class PodRunner {
   readonly #logFile: string
   readonly #proxyLogFile: string
   #pod: Pod | undefined
-  #upstreams: Upstreams | undefined
+  readonly #network: PodNetwork
   #sidecar: Sidecar | undefined
   #programs: Program[] = []
   #sidecarReady = false
@@ -44,7 +46,7 @@ export class PodRunner {
   #reported: Promise<number> = Promise.resolve(0)
   #stopping: Promise<void> | undefined
   #releaseStart: () => void = () => undefined
-  /** To be replaced: asked for, or its ports were taken. */
+  /** To be replaced: asked for, or its place was lost. */
   outdated = false
 
   constructor(plan: DeploymentPlan, name: string, context: PodContext) {
@@ -52,6 +54,14 @@ export class PodRunner {
     this.name = name
     this.#context = context
     this.#log = context.log.child({ pod: `${plan.namespace}/${name}` })
+    this.#network = context.network({
+      plan,
+      name,
+      services: context.services,
+      namesFile: join(podDir(context.home, plan.namespace, name), 'names.json'),
+      adminSocket: podAdminSocket(context.home, plan.namespace, name),
+      onLost: () => this.#onLost(),
+    })
     const file = plan.namespace === 'default' ? name : `${plan.namespace}.${name}`
     this.#logFile = join(context.home.logsDir, `${file}.log`)
     this.#proxyLogFile = join(context.home.logsDir, `${file}.proxy.log`)
@@ -67,7 +77,7 @@ export class PodRunner {
   }
 
   get ready(): boolean {
-    return !this.stopping && (!this.plan.template.sidecar || this.#sidecarReady) && this.#unready.size === 0
+    return !this.stopping && (!this.#network.hasProxy || this.#sidecarReady) && this.#unready.size === 0
   }
 
   /** It cannot become ready by itself. */
@@ -94,13 +104,8 @@ export class PodRunner {
   }
 
   async #begin(): Promise<void> {
-    const { home, ports, services, token, trustDomain, entry, keepers } = this.#context
+    const { home, token, trustDomain, entry, keepers } = this.#context
     const { template, namespace, workload } = this.plan
-    const podPorts: PodPort[] = []
-    for (const { name, containerPort } of template.containers.flatMap((container) => container.ports)) {
-      const appPort = await ports.take()
-      podPorts.push({ name, containerPort, appPort, listenPort: template.sidecar ? await ports.take() : appPort })
-    }
     const pod: Pod = {
       name: this.name,
       namespace,
@@ -111,19 +116,14 @@ export class PodRunner {
       sidecar: template.sidecar,
       ready: false,
       terminating: false,
-      address: '127.0.0.1',
-      ports: podPorts,
+      ...(await this.#network.open()),
     }
-    if (template.sidecar) {
-      this.#upstreams = new Upstreams(ports, template.gateway)
-      const upstreams = await this.#upstreams.update(services())
-      pod.outbound = { capturePort: await ports.take(), httpProxyPort: await ports.take(), upstreams }
-    }
+    if (this.stopping) return
     this.#pod = pod
     await this.#report()
     if (this.stopping) return
-    this.#programs = template.containers.map((container) => this.#program(container, podPorts))
-    if (!template.sidecar) return this.#startPrograms()
+    this.#programs = template.containers.map((container) => this.#program(container))
+    if (!this.#network.hasProxy) return this.#startPrograms()
     this.#sidecar = new Sidecar({
       home,
       trustDomain,
@@ -131,9 +131,9 @@ export class PodRunner {
       keepers,
       logFile: this.#proxyLogFile,
       pod,
+      network: this.#network,
       token,
       onReady: (ready, reason) => this.#onSidecar(ready, reason),
-      onPortTaken: () => this.#onPortTaken(),
     })
     this.#sidecar.start()
   }
@@ -150,12 +150,11 @@ export class PodRunner {
     for (const program of this.#programs) program.start()
   }
 
-  #program(plan: ContainerPlan, podPorts: readonly PodPort[]): Program {
-    const own = podPorts.filter((port) => plan.ports.some((one) => one.containerPort === port.containerPort))
+  #program(plan: ContainerPlan): Program {
     return new Program({
       plan,
       what: `${this.namespace}/${this.name} ${plan.name}`,
-      ports: own,
+      network: this.#network,
       logFile: this.#logFile,
       keepers: this.#context.keepers,
       graceMs: this.plan.template.graceMs,
@@ -165,18 +164,16 @@ export class PodRunner {
         else this.#unready.set(plan.name, reason)
         this.#changed()
       },
-      onPortTaken: () => this.#onPortTaken(),
     })
   }
 
-  #onPortTaken(): void {
+  #onLost(): void {
     this.outdated = true
     this.#changed()
   }
 
   #environment(container: ContainerPlan): Record<string, string> {
-    const { services, relayPort, entry } = this.#context
-    const { ports = [], outbound } = this.#pod ?? {}
+    const { address = '', ports = [] } = this.#pod ?? {}
     const { labels, serviceAccount } = this.plan.template
     const facts = {
       name: this.name,
@@ -185,28 +182,21 @@ export class PodRunner {
       serviceAccount,
       workload: this.plan.workload,
       labels,
+      address,
       ports,
     }
-    const intercepted =
-      outbound === undefined || this.#sidecar === undefined
-        ? serviceEnvironment(services(), this.namespace, relayPort)
-        : interceptEnvironment(outbound, this.#sidecar.namesFile, services(), this.namespace)
-    const base = { ...baseEnvironment(facts, container), ...intercepted }
-    const hook = hookEnvironment(entry('hook').args, ports)
-    const env = withContainerEnv({ ...base, ...hook }, container.env, facts)
+    const given = this.#network.environment(facts, container)
+    const env = withContainerEnv(given, container.env, facts)
     // the container's own Node options stand beside the hook, not in its place
     const own = container.env.find((one) => one.name === 'NODE_OPTIONS')?.value
-    if (own !== undefined) env['NODE_OPTIONS'] = `${own} ${hook['NODE_OPTIONS']}`
+    if (own !== undefined && given['NODE_OPTIONS'] !== undefined)
+      env['NODE_OPTIONS'] = `${own} ${given['NODE_OPTIONS']}`
     return env
   }
 
-  /** Listeners for Services that came, none for those that went. */
   async setServices(services: readonly ServiceView[]): Promise<void> {
-    const outbound = this.#pod?.outbound
-    if (outbound === undefined || this.#upstreams === undefined || this.stopping) return
-    const upstreams = await this.#upstreams.update(services)
-    if (JSON.stringify(upstreams) === JSON.stringify(outbound.upstreams)) return
-    outbound.upstreams = upstreams
+    if (this.#pod === undefined || this.stopping || !(await this.#network.update(services))) return
+    Object.assign(this.#pod, this.#network.place)
     this.#changed()
   }
 
@@ -262,21 +252,12 @@ export class PodRunner {
       ])
     }
     if (pod !== undefined && withdraw) await this.#context.reporter.remove(pod)
-    this.#releasePorts()
-  }
-
-  #releasePorts(): void {
-    const { ports } = this.#context
-    this.#upstreams?.release()
-    const pod = this.#pod
-    if (pod === undefined) return
-    ports.release(pod.ports.flatMap((port) => [port.appPort, port.listenPort]))
-    if (pod.outbound !== undefined) ports.release([pod.outbound.capturePort, pod.outbound.httpProxyPort])
+    await this.#network.close()
   }
 
   /** The gateway's: what it publishes, on ports of this machine that were free. */
   get published(): readonly PodUpstream[] {
-    return this.plan.template.gateway ? (this.#pod?.outbound?.upstreams ?? []) : []
+    return this.#network.published
   }
 
   /** A pod's program, or with `proxy` its sidecar. */
@@ -289,10 +270,18 @@ export class PodRunner {
     return [this.#logFile, this.#proxyLogFile]
   }
 
-  env(): EnvResponse | undefined {
-    const container = this.plan.template.containers[0]
-    if (container === undefined || this.#pod === undefined) return undefined
-    return { pod: this.name, cwd: container.cwd, env: this.#environment(container) }
+  /** What a command needs to run in the pod: beside this container (absent: the first), or its proxy. */
+  env(name?: string): EnvResponse | undefined {
+    if (this.#pod === undefined) return undefined
+    if (name === PROXY_CONTAINER && this.#sidecar !== undefined) {
+      const { dir } = this.#sidecar
+      return { pod: this.name, cwd: dir, env: processEnvironment(), enter: this.#network.besideProxyPrefix() }
+    }
+    const { containers } = this.plan.template
+    const container = name === undefined ? containers[0] : containers.find((one) => one.name === name)
+    if (container === undefined) return undefined
+    const { cwd } = container
+    return { pod: this.name, cwd, env: this.#environment(container), enter: this.#network.programPrefix(cwd) }
   }
 
   status(): PodStatus {
@@ -306,7 +295,7 @@ export class PodRunner {
       state: this.#state(),
       ready: this.ready,
       pid: first?.pid ?? null,
-      sidecar: this.#sidecar?.status ?? null,
+      sidecar: this.plan.template.sidecar ? (this.#sidecar?.status ?? null) : null,
       ports: this.#pod?.ports ?? [],
       restarts: this.#programs.reduce((sum, program) => sum + program.restarts, 0),
       exit: this.#programs.find((program) => program.exit !== null)?.exit ?? null,
@@ -322,7 +311,7 @@ export class PodRunner {
     if (this.failed) return 'failed'
     const states = this.#programs.map((program) => program.state)
     if (states.includes('backoff')) return 'backoff'
-    const waits = this.plan.template.sidecar && !this.#sidecarReady
+    const waits = this.#network.hasProxy && !this.#sidecarReady
     if (waits && this.#sidecar?.status.state === 'backoff') return 'backoff'
     return waits || states.includes('starting') ? 'starting' : 'running'
   }
@@ -330,9 +319,8 @@ export class PodRunner {
   #reason(): string | null {
     const refused = this.plan.template.containers.find((container) => container.command === null)?.reason
     if (refused != null) return refused
-    const problem = this.#upstreams?.problem ?? null
-    if (this.ready) return problem
-    if (this.plan.template.sidecar && !this.#sidecarReady) return this.#sidecarReason
+    if (this.ready) return this.#network.problem
+    if (this.#network.hasProxy && !this.#sidecarReady) return this.#sidecarReason
     return [...this.#unready.values()][0] ?? null
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Whether a program is ready (or alive), as the kubelet asks it. In: a probe, the port that a container port became.
+ * Whether a program is ready (or alive), as the kubelet asks it. In: a probe, and who asks it.
  * Out: calls back with each verdict that differs from the last. Owns one timer.
  */
 import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
-import type { Probe } from './plan.ts'
+import type { ContainerPlan, Probe } from './plan.ts'
 
 /** Until the first success it is asked more often than its period: a program of this machine starts fast. */
 const EAGER_MS = 50
@@ -22,7 +22,7 @@ export interface ProbeLoop {
 }
 
 /** Kubernetes: ready after `successThreshold` successes in a row, not after `failureThreshold` failures. */
-export function startProbe(probe: Probe, target: ProbeTarget, onVerdict: (ok: boolean) => void): ProbeLoop {
+export function startProbe(probe: Probe, run: () => Promise<boolean>, onVerdict: (ok: boolean) => void): ProbeLoop {
   const periodMs = (probe.periodSeconds ?? 10) * 1000
   let eagerMs = EAGER_MS
   let verdict: boolean | undefined
@@ -32,7 +32,7 @@ export function startProbe(probe: Probe, target: ProbeTarget, onVerdict: (ok: bo
   let timer: NodeJS.Timeout | undefined
 
   const ask = async (): Promise<void> => {
-    const ok = await runProbe(probe, target)
+    const ok = await run()
     if (stopped) return
     successes = ok ? successes + 1 : 0
     failures = ok ? 0 : failures + 1
@@ -58,7 +58,14 @@ export function startProbe(probe: Probe, target: ProbeTarget, onVerdict: (ok: bo
   }
 }
 
-async function runProbe(probe: Probe, target: ProbeTarget): Promise<boolean> {
+/** Without a probe a program is ready once its first port accepts; without a port, once it runs. */
+export function defaultProbe(container: ContainerPlan): Probe | undefined {
+  const port = container.ports[0]?.containerPort
+  return port === undefined ? undefined : { tcpSocket: { port }, failureThreshold: Number.MAX_SAFE_INTEGER }
+}
+
+/** Asked once, from this process. */
+export async function runProbe(probe: Probe, target: ProbeTarget): Promise<boolean> {
   const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000
   if (probe.httpGet !== undefined) return httpProbe(probe.httpGet, target, timeoutMs)
   if (probe.tcpSocket !== undefined) return tcpProbe(target.port(probe.tcpSocket.port), timeoutMs)

@@ -3,28 +3,26 @@
  * ready, and why not. Ready without a probe: once its first port accepts; without a port: once it runs.
  */
 import { statSync } from 'node:fs'
-import type { PodPort, PodState } from '../client/contract.ts'
+import type { PodState } from '../client/contract.ts'
 import { shellQuote, startProgram, type Child, type Keepers } from './child.ts'
 import { expand } from './environment.ts'
 import { noteInLog } from './log-file.ts'
 import type { ContainerPlan, Probe } from './plan.ts'
-import { isFree } from './ports.ts'
-import { startProbe, type ProbeLoop, type ProbeTarget } from './probe.ts'
+import type { PodNetwork, ProbeKind } from './pod-network.ts'
+import { defaultProbe, startProbe, type ProbeLoop } from './probe.ts'
 import { Restarter } from './restarter.ts'
 
 export interface ProgramOptions {
   plan: ContainerPlan
   /** `default/frontend-v1-0 server` */
   what: string
-  ports: readonly PodPort[]
+  network: PodNetwork
   logFile: string
   keepers: Keepers
   graceMs: number
   /** Of each start: Services may have come since the last. */
   environment: () => Record<string, string>
   onReady: (ready: boolean, reason: string | null) => void
-  /** A port that was ours when it was chosen is now another program's. */
-  onPortTaken: (port: number) => void
 }
 
 export class Program {
@@ -83,42 +81,30 @@ export class Program {
   }
 
   async #launch(): Promise<Child> {
-    const { plan, what, logFile, keepers, ports } = this.#options
-    for (const port of ports) {
-      if (await isFree(port.appPort)) continue
-      this.#options.onPortTaken(port.appPort)
-      throw new Error(`port ${port.appPort} was taken by another program`)
-    }
+    const { plan, what, logFile, keepers, network } = this.#options
+    await network.checkProgram(plan)
     if (!(statSync(plan.cwd, { throwIfNoEntry: false })?.isDirectory() ?? false))
       throw new Error(`its working folder ${plan.cwd} is not there`)
     this.env = this.#options.environment()
     const words = plan.args.map((arg) => shellQuote(expand(arg, this.env)))
     const line = [plan.command, ...words].join(' ')
-    return startProgram({ what, cwd: plan.cwd, env: this.env, logFile }, line, keepers)
+    return startProgram({ what, cwd: plan.cwd, env: this.env, logFile }, network.programPrefix(plan.cwd), line, keepers)
   }
 
   #startProbes(child: Child): void {
-    const { plan, onReady, ports } = this.#options
-    const target: ProbeTarget = {
-      port: (wanted) => ports.find((one) => one.containerPort === wanted || one.name === wanted)?.appPort,
-      cwd: plan.cwd,
-      env: this.env,
+    const { plan, onReady, network, logFile, graceMs } = this.#options
+    const start = (kind: ProbeKind, probe: Probe, onVerdict: (ok: boolean) => void): void => {
+      this.#probes.push(startProbe(probe, () => network.probe(plan, kind, probe, this.env), onVerdict))
     }
-    const readiness = plan.readiness ?? this.#defaultProbe()
+    const readiness = plan.readiness ?? defaultProbe(plan)
     if (readiness === undefined) onReady(true, null)
-    else this.#probes.push(startProbe(readiness, target, (ok) => onReady(ok, ok ? null : 'its readiness probe fails')))
+    else start('readyz', readiness, (ok) => onReady(ok, ok ? null : 'its readiness probe fails'))
     if (plan.liveness === undefined) return
-    const liveness = startProbe(plan.liveness, target, (ok) => {
+    start('livez', plan.liveness, (ok) => {
       if (ok) return
-      noteInLog(this.#options.logFile, 'its liveness probe fails: it is started anew')
-      void child.stop(this.#options.graceMs)
+      noteInLog(logFile, 'its liveness probe fails: it is started anew')
+      void child.stop(graceMs)
     })
-    this.#probes.push(liveness)
-  }
-
-  #defaultProbe(): Probe | undefined {
-    const port = this.plan.ports[0]?.containerPort
-    return port === undefined ? undefined : { tcpSocket: { port }, failureThreshold: Number.MAX_SAFE_INTEGER }
   }
 
   #stopProbes(): void {

@@ -14,7 +14,7 @@ import { podAdminSocket, podDir, type Home } from '../lib/home.ts'
 import type { SidecarBootstrap } from '../xds/bootstrap.ts'
 import { nodeId } from '../xds/names.ts'
 import { startOwn, type Child, type Keepers } from './child.ts'
-import { isFree } from './ports.ts'
+import type { PodNetwork } from './pod-network.ts'
 import { Restarter } from './restarter.ts'
 
 const READY_POLL_MS = 25
@@ -29,10 +29,9 @@ export interface SidecarOptions {
   keepers: Keepers
   logFile: string
   pod: Pod
+  network: PodNetwork
   token: (request: TokenRequest) => Promise<TokenResponse>
   onReady: (ready: boolean, reason: string | null) => void
-  /** While it was down another program took one of its ports. */
-  onPortTaken: () => void
 }
 
 export class Sidecar {
@@ -87,8 +86,8 @@ export class Sidecar {
   }
 
   async #launch(): Promise<Child> {
-    const { entry, pod, logFile, keepers } = this.#options
-    await this.#checkPorts()
+    const { entry, pod, logFile, keepers, network } = this.#options
+    await network.checkProxy()
     const tokenFile = join(this.dir, 'token')
     const bootstrapFile = join(this.dir, 'bootstrap.json')
     await this.#fetchToken(tokenFile)
@@ -96,20 +95,9 @@ export class Sidecar {
     rmSync(this.adminSocket, { force: true })
     const what = `${pod.namespace}/${pod.name} istio-proxy`
     const env = { ...processEnvironment(), POCKETMESH_LOG: process.env['POCKETMESH_LOG'] ?? 'info' }
-    const args = [...entry.args, '--bootstrap', bootstrapFile]
-    return startOwn({ what, cwd: this.dir, env, logFile }, entry.command, args, keepers)
-  }
-
-  /** A listener that cannot be bound would leave its endpoint, or a program's upstream, to whoever sits there. */
-  async #checkPorts(): Promise<void> {
-    const { pod, onPortTaken } = this.#options
-    const { capturePort, httpProxyPort, upstreams = [] } = pod.outbound ?? {}
-    const ports = [...pod.ports, ...upstreams].map((one) => one.listenPort)
-    for (const port of [...ports, capturePort, httpProxyPort]) {
-      if (port === undefined || (await isFree(port))) continue
-      onPortTaken()
-      throw new Error(`port ${port} was taken by another program`)
-    }
+    const line = [...network.proxyPrefix(), entry.command, ...entry.args, '--bootstrap', bootstrapFile]
+    const [command = '', ...args] = line
+    return startOwn({ what, cwd: this.dir, env, logFile }, command, args, keepers)
   }
 
   /** Without one it starts with the certificate on disk. */
@@ -124,7 +112,7 @@ export class Sidecar {
   }
 
   #bootstrap(tokenFile: string): SidecarBootstrap {
-    const { home, pod, trustDomain, logFile } = this.#options
+    const { home, pod, network, trustDomain, logFile } = this.#options
     return {
       node: {
         id: nodeId(pod.address, pod.name, pod.namespace),
@@ -149,6 +137,7 @@ export class Sidecar {
       accessLogFile: logFile,
       exitWithStdin: true,
       drainMs: DRAIN_MS,
+      ...network.bootstrap(),
     }
   }
 

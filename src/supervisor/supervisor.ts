@@ -15,7 +15,9 @@ import type { Keepers } from './child.ts'
 import { ControlProcess } from './control-process.ts'
 import { GuardianClient } from './guardian-client.ts'
 import { rotateLog } from './log-file.ts'
+import { chooseMode, type InterceptChoice } from './intercept.ts'
 import { MeshView } from './mesh-view.ts'
+import { PodNetworks } from './networks.ts'
 import type { DeploymentPlan } from './plan.ts'
 import type { PodContext } from './pod-context.ts'
 import { PodReporter } from './pod-reporter.ts'
@@ -36,6 +38,8 @@ const GONE_MS = 500
 
 export interface SupervisorOptions {
   home: Home
+  /** How traffic comes to the sidecars; absent: `env`. */
+  intercept?: InterceptChoice
   /** Lifetime of certificates; absent: the control plane's default. */
   ttlSeconds?: number
   log: Log
@@ -66,8 +70,8 @@ export class Supervisor {
   readonly #log: Log
   readonly #startedAt = new Date().toISOString()
   readonly #client: ControlClient
-  readonly #ports: PortAllocator
   readonly #relays: ServiceRelays
+  readonly #networks: PodNetworks
   readonly #reporter: PodReporter
   readonly #view: MeshView
   readonly #keepers: Keepers
@@ -93,11 +97,18 @@ export class Supervisor {
     this.#log = log
     makeHome(home)
     const state = StateFile.open(home.stateFile, this.#startedAt)
-    const guardian = new GuardianClient(entry('guardian'), (pid) => state.add(pid, 'guardian'))
+    const guardian = new GuardianClient(entry('guardian'), home.socketDir, (pid) => state.add(pid, 'guardian'))
     this.#keepers = { state, guardian }
     this.#client = new ControlClient(home)
-    this.#ports = new PortAllocator(home.dir)
-    this.#relays = new ServiceRelays(this.#ports)
+    const ports = new PortAllocator(home.dir)
+    this.#relays = new ServiceRelays(ports)
+    this.#networks = new PodNetworks({
+      home,
+      ports,
+      entry,
+      keepers: this.#keepers,
+      relayPort: (host, port) => this.#relays.portOf(host, port),
+    })
     this.#reporter = new PodReporter(this.#client, log)
     this.#view = new MeshView(this.#client, log, () => this.#onView())
     this.#control = new ControlProcess({
@@ -114,6 +125,8 @@ export class Supervisor {
   }
 
   async start(): Promise<void> {
+    this.#networks.mode = await chooseMode(this.#options.intercept ?? 'env')
+    this.#view.leadsOut = this.#networks.mode === 'ns'
     this.#control.start()
     const { signal } = this.#following
     const info = await this.#client.ready(CONTROL_START_MS, signal).catch((error: unknown) => {
@@ -134,13 +147,12 @@ export class Supervisor {
       home: this.#home,
       trustDomain,
       log: this.#log,
-      ports: this.#ports,
+      network: (pod) => this.#networks.make(pod),
       keepers: this.#keepers,
       reporter: this.#reporter,
       starts: new Semaphore(CONCURRENT_STARTS),
       entry: this.#options.entry ?? entryCommand,
       services: () => this.#view.services,
-      relayPort: (host, port) => this.#relays.portOf(host, port),
       token: (request) => this.#client.token(request),
       delivered: (revision, timeoutMs) => this.#client.delivery(revision, timeoutMs),
       onChange: () => this.#changed(),
@@ -148,7 +160,7 @@ export class Supervisor {
   }
 
   async #onView(): Promise<void> {
-    const outside = this.#view.plans.some((plan) => !plan.template.sidecar)
+    const outside = this.#networks.mode === 'env' && this.#view.plans.some((plan) => !plan.template.sidecar)
     await this.#relays.update(outside ? this.#view.services : [])
     // only now: a pod without a sidecar is told the relays' ports when it starts
     this.#plans = this.#view.plans
@@ -259,7 +271,7 @@ export class Supervisor {
     return {
       mesh: {
         home: this.#home.dir,
-        intercept: 'env',
+        intercept: this.#networks.mode,
         supervisorPid: process.pid,
         startedAt: this.#startedAt,
         control: this.#control.status,
@@ -288,8 +300,8 @@ export class Supervisor {
     return this.#view.refresh()
   }
 
-  env(target: string, namespace: string): EnvResponse | undefined {
-    return this.#targets(target, namespace)[0]?.env()
+  env(target: string, namespace: string, container?: string): EnvResponse | undefined {
+    return this.#targets(target, namespace)[0]?.env(container)
   }
 
   /** Replaces pods one by one; `undefined`: there is nothing of that name. */

@@ -25,12 +25,30 @@ export interface SidecarBootstrap {
   tokenFile: string
   /** Where the table of names (NDS) is written for the resolver in the application's process. */
   namesFile: string
+  /** Mode `ns`: address of the DNS server, UDP and TCP port 53. Absent: none. */
+  dnsAddress?: string
+  /** UNIX socket where names beyond the mesh are asked for (DNS messages as over TCP); absent: NXDOMAIN. */
+  dnsUpstream?: string
+  /** UNIX socket at which this proxy answers such questions with the resolver of this machine (the gateway). */
+  dnsRelay?: string
+  /** Probes of the program, asked as `GET /app-health/NAME/readyz` (`livez`, `startupz`) at the admin socket. */
+  appProbes?: Record<string, AppProbe>
   /** Access lines go here; `-` is standard output, empty is off. */
   accessLogFile: string
   /** Exit when standard input closes: the supervisor is gone. */
   exitWithStdin: boolean
   /** Longest wait for requests in flight after SIGTERM. */
   drainMs: number
+}
+
+/** A probe that the proxy makes on the kubelet's behalf, from beside the program. Key: `/app-health/NAME/readyz`. */
+export interface AppProbe {
+  /** Where the program listens. */
+  host: string
+  port: number
+  /** Absent: whether the port accepts a connection. */
+  http?: { scheme: 'http' | 'https'; path: string; headers: { name: string; value: string }[] }
+  timeoutMs: number
 }
 
 /** Node metadata, with Istio's keys. `GENERATOR: grpc` (proxyless gRPC) gets `api_listener` resources. */

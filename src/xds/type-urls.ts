@@ -81,6 +81,11 @@ export const EXTENSION = {
     url('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'),
     envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer,
   ],
+  /** Wraps another transport: a PROXY v2 header goes first. */
+  upstreamProxyProtocol: [
+    url('envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport'),
+    envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport,
+  ],
   downstreamTls: [url(`${tls}.DownstreamTlsContext`), envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext],
   upstreamTls: [url(`${tls}.UpstreamTlsContext`), envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext],
 } as const

@@ -1,6 +1,7 @@
 /** Tools that a test would use, where they are installed. */
 import { spawnSync } from 'node:child_process'
 import type { Test } from 'tap'
+import { namespaceSupport } from '../../src/supervisor/ns/support.ts'
 
 /**
  * True when `name` is on PATH. Else the test is skipped with a line that says so, or fails where
@@ -22,4 +23,14 @@ export function requireShared(t: Pick<Test, 'pass'>): string | undefined {
     return undefined
   }
   return folder
+}
+
+/** Whether this machine allows mode `ns`; else the test is skipped, or fails where all tools are required. */
+export async function requireNamespaces(t: Pick<Test, 'pass' | 'fail'>): Promise<boolean> {
+  const { ok, findings } = await namespaceSupport()
+  if (ok) return true
+  const why = findings.find((finding) => finding.level === 'bad')?.what ?? 'mode ns is not possible here'
+  if (process.env['POCKETMESH_REQUIRE_TOOLS'] === '1') t.fail(why)
+  else t.pass(why, { skip: `needs namespaces: ${why}` })
+  return false
 }

@@ -105,7 +105,7 @@ async function guarded(t: Test, kind: 'http' | 'tcp', ...rules: Rules[]) {
   const port = client.port('out')
   const get = (target: string): Promise<string> =>
     exchangeBytes(port, `GET ${target} HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n`)
-  return { seen, server, client, port, get }
+  return { app, seen, server, client, port, get }
 }
 
 t.test('a request that no ALLOW rule takes is answered 403, and does not reach the application', async (t) => {
@@ -202,4 +202,56 @@ t.test('a TCP connection that is refused is reset before anything is dialled', a
   t.same(await server.plane.setListeners([inbound('tcp', [deny(by(spiffeId('client')))])]), [])
   await t.rejects(exchangeBytes(port, 'hello'), { code: 'ECONNRESET' })
   t.match(await server.records.at(2), { connectionTerminationDetails: `${DENIED}[${NAME}]` })
+})
+
+t.test('a TCP connection that is there ends when the rules turn against it, another goes on', async (t) => {
+  const { server, port } = await guarded(t, 'tcp', allow(by(spiffeId('client'))))
+  const open = (): Promise<net.Socket> =>
+    new Promise((resolve, reject) => {
+      const socket = net.connect(port, '127.0.0.1', () => socket.write('x'))
+      socket.on('error', reject).once('data', () => resolve(socket.off('error', reject)))
+    })
+  const turns: [string, Rules[]][] = [
+    [`${DENIED}[${NAME}]`, [deny(by(spiffeId('client')))]],
+    [`${DENIED}[none]`, [allow(by(spiffeId('somebody-else')))]],
+  ]
+  for (const [i, [details, rules]] of turns.entries()) {
+    t.same(await server.plane.setListeners([inbound('tcp', [allow(by(spiffeId('client')))])]), [])
+    const socket = await open()
+    t.same(await server.plane.setListeners([inbound('tcp', [deny(by(spiffeId('somebody-else')))])]), [])
+    await new Promise((resolve) => socket.once('data', resolve).write('still there'))
+    const ended = new Promise<NodeJS.ErrnoException>((resolve) => socket.once('error', resolve))
+    t.same(await server.plane.setListeners([inbound('tcp', rules)]), [])
+    t.match(await ended, { code: 'ECONNRESET' }, 'a reset, not an end')
+    t.match(await server.records.at(i), { connectionTerminationDetails: details, bytesReceived: 12 })
+  }
+  t.equal(server.plane.listenerStats()[0]!.connections, 0)
+})
+
+t.test('a WebSocket ends likewise, its path is what counts', async (t) => {
+  const { server, port, app } = await guarded(t, 'http')
+  app.on('upgrade', (_req, socket: net.Socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    socket.on('error', () => {}).pipe(socket)
+  })
+  const upgrade =
+    'Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='
+  const open = (target: string): Promise<net.Socket> =>
+    new Promise((resolve) => {
+      const socket = net.connect(port, '127.0.0.1')
+      socket.on('error', () => {}).once('data', () => resolve(socket))
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: server\r\n${upgrade}\r\n\r\n`)
+    })
+  const [chat, feed] = [await open('/chat'), await open('/feed')]
+  const closed = new Promise((resolve) => chat.once('close', resolve))
+  t.same(await server.plane.setListeners([inbound('http', [deny(by(spiffeId('client'), path('/chat')))])]), [])
+  await closed
+  t.match(await server.records.at(0), {
+    path: '/chat',
+    responseCode: 101,
+    connectionTerminationDetails: `${DENIED}[${NAME}]`,
+  })
+  const echo = await new Promise((resolve) => feed.once('data', (c: Buffer) => resolve(c.toString())).write('more'))
+  t.equal(echo, 'more')
+  feed.destroy()
 })

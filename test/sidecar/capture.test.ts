@@ -116,12 +116,18 @@ void t.test('a server that speaks first on an auto port is waited for only so lo
 })
 
 void t.test('without a header, with a broken one, or to this host itself: refused', async (t) => {
-  const { port, appPort } = await setUp(t)
+  const { port, appPort, records } = await setUp(t)
   const capture = port('virtualOutbound')
   await t.rejects(exchangeBytes(capture, GET))
   await t.rejects(exchangeBytes(capture, Buffer.concat([header(VIP, 1).subarray(0, 20)]), true))
   await t.rejects(exchangeBytes(capture, Buffer.concat([header('127.0.0.1', appPort), Buffer.from(GET)])))
   await t.rejects(exchangeBytes(capture, Buffer.concat([header('::1', appPort), Buffer.from(GET)])))
+  // a virtual address for which there is no listener is nobody's, and not dialled
+  for (const host of [VIP, '2001:2::5', '10.244.0.3', 'fd00:10:244::3'])
+    await t.rejects(exchangeBytes(capture, Buffer.concat([header(host, 5433), Buffer.from(GET)])), host)
+  t.match(records.last, { clusterName: 'PassthroughCluster', responseCodeDetails: 'forward_proxy_target_refused' })
+  const mapped = await exchangeBytes(capture, Buffer.concat([header(`::ffff:${VIP}`, 5432), Buffer.from('x')]), true)
+  t.equal(mapped, 'hello x')
 })
 
 void t.test('the forward proxy: absolute-form, CONNECT, and what it refuses', async (t) => {
@@ -157,6 +163,9 @@ void t.test('the forward proxy: absolute-form, CONNECT, and what it refuses', as
     `[::ffff:127.0.0.1]:${appPort}`,
     `localhost:${appPort}`,
     '169.254.169.254:80',
+    '240.240.0.99:5432',
+    '[2001:2::99]:5432',
+    '10.244.0.3:8080',
     '0.0.0.0:80',
   ])
     t.match(
@@ -164,6 +173,11 @@ void t.test('the forward proxy: absolute-form, CONNECT, and what it refuses', as
       /^HTTP\/1\.1 403 /,
       target,
     )
+  t.equal(
+    await exchangeBytes(proxy, `CONNECT ${VIP}:5432 HTTP/1.1\r\nHost: ${VIP}:5432\r\n\r\nping`, true),
+    'HTTP/1.1 200 OK\r\n\r\nhello ping',
+    'a virtual address that is somebody',
+  )
   t.match(await exchangeBytes(proxy, 'CONNECT db HTTP/1.1\r\nHost: db\r\n\r\n'), /^HTTP\/1\.1 400 /)
   t.match(
     await exchangeBytes(port('http_proxy'), 'CONNECT name.invalid:80 HTTP/1.1\r\nHost: name.invalid:80\r\n\r\n'),

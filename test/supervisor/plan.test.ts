@@ -116,6 +116,7 @@ const FACTS = {
   serviceAccount: 'sa',
   workload: 'web',
   labels: { app: 'web' },
+  address: '127.0.0.1',
   ports: [
     { name: 'http', containerPort: 8080, appPort: 20_001, listenPort: 20_002 },
     { name: 'admin', containerPort: 9000, appPort: 20_003, listenPort: 20_004 },
@@ -189,7 +190,7 @@ t.test('a pod with a sidecar is told the three ways to it', async (t) => {
 })
 
 t.test('a pod without one is told of Services as Kubernetes does', async (t) => {
-  const env = serviceEnvironment(SERVICES, 'default', (_host, port) => port + 20_000)
+  const env = serviceEnvironment(SERVICES, 'default', (_service, port) => ({ host: '127.0.0.1', port: port + 20_000 }))
   t.match(env, {
     CHECKOUT_SERVICE_SERVICE_HOST: '127.0.0.1',
     CHECKOUT_SERVICE_SERVICE_PORT: '28080',

@@ -7,7 +7,15 @@ const plan = (replicas: number, hash = 'new'): DeploymentPlan => ({
   workload: 'web',
   replicas,
   hash,
-  template: { labels: {}, serviceAccount: 'default', sidecar: true, containers: [], graceMs: 0, gateway: false },
+  template: {
+    labels: {},
+    serviceAccount: 'default',
+    sidecar: true,
+    containers: [],
+    graceMs: 0,
+    gateway: false,
+    includePorts: [],
+  },
 })
 
 /** `0:new:ready`, `1:old`, `2:new:stopping`, `0:new:ready:outdated` */

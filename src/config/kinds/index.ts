@@ -1,5 +1,6 @@
 /** The table of kinds. A kind is added by its file and one line here. */
 import { authorizationPolicy } from './authorization-policy.ts'
+import { configMap } from './config-map.ts'
 import { deployment } from './deployment.ts'
 import { destinationRule } from './destination-rule.ts'
 import type { KindDef } from './kind.ts'
@@ -12,6 +13,7 @@ import { virtualService } from './virtual-service.ts'
 export const KINDS: readonly KindDef[] = [
   namespace,
   serviceAccount,
+  configMap,
   service,
   deployment,
   virtualService,

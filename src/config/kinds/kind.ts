@@ -15,6 +15,8 @@ export interface KindDef {
   labelName: boolean
   /** Absent: the kind has no spec that we read. */
   spec?: Schema
+  /** The field that the spec is called in documents; absent: `spec`. */
+  body?: 'data'
   /** Kubernetes' own: fields that we do not know are left alone. */
   open: boolean
   /** Defaults that depend on the whole object; checks between its spec and its metadata. */

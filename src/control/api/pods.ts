@@ -83,19 +83,43 @@ function parsePod(value: unknown, path: string): Pod {
     terminating: asBoolean(pod['terminating'], at('terminating')),
     address: asString(pod['address'], at('address')),
     ports: asArray(pod['ports'], at('ports')).map((port, i) => parsePort(asObject(port), `${at('ports')}[${i}]`)),
-    ...(pod['outbound'] === undefined ? {} : { outbound: parseOutbound(asObject(pod['outbound']), at('outbound')) }),
+    ...optional(pod, 'address6', at, asString),
+    ...optional(pod, 'outbound', at, (field, where) => parseOutbound(asObject(field), where)),
+    ...optional(pod, 'transparent', at, (field, where) => parseTransparent(asObject(field), where)),
+    ...optional(pod, 'egressPipe', at, asString),
   }
 }
 
 function parsePort(port: JsonObject, path: string): PodPort {
+  const at = (name: string): string => `${path}.${name}`
   return {
     name: asString(port['name'], `${path}.name`),
     containerPort: asPort(port['containerPort'], `${path}.containerPort`),
     appPort: asPort(port['appPort'], `${path}.appPort`),
     listenPort: asPort(port['listenPort'], `${path}.listenPort`),
-    ...(port['advertisedPort'] === undefined
-      ? {}
-      : { advertisedPort: asPort(port['advertisedPort'], `${path}.advertisedPort`) }),
+    ...optional(port, 'pipe', at, asString),
+    ...optional(port, 'advertisedPort', at, asPort),
+    ...optional(port, 'advertisedPipe', at, asString),
+  }
+}
+
+/** A field that may be absent, and then stays so. */
+function optional<K extends string, T>(
+  from: JsonObject,
+  key: K,
+  at: (name: string) => string,
+  parse: (value: unknown, path: string) => T,
+): Partial<Record<K, T>> {
+  return from[key] === undefined ? {} : ({ [key]: parse(from[key], at(key)) } as Partial<Record<K, T>>)
+}
+
+function parseTransparent(field: JsonObject, path: string): NonNullable<Pod['transparent']> {
+  return {
+    gateway: asString(field['gateway'], `${path}.gateway`),
+    includePorts: asArray(field['includePorts'], `${path}.includePorts`).map((port, i) =>
+      asPort(port, `${path}.includePorts[${i}]`),
+    ),
+    egressPipe: asString(field['egressPipe'], `${path}.egressPipe`),
   }
 }
 

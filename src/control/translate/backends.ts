@@ -20,6 +20,11 @@ export interface ServiceBackends {
 
 export type Backends = ReadonlyMap<Service, ServiceBackends>
 
+/** Whether proxies reach each other through UNIX sockets: a mesh has one way. */
+export const usesPipes = memo((pods: ReadonlyMap<string, Pod>): boolean =>
+  [...pods.values()].some((pod) => pod.ports.some((port) => port.pipe !== undefined)),
+)
+
 export const backendsOf = memo((services: readonly Service[], pods: ReadonlyMap<string, Pod>): Backends => {
   const inOrder = sortedPods(pods)
   return new Map(services.map((service) => [service, serviceBackends(service, inOrder)]))

@@ -20,7 +20,14 @@ import { HANDLING } from './protocols.ts'
 import { ADS_SOURCE, duration, struct, toResource, type Cluster, type Resources } from './resource.ts'
 import type { Resource, Service, ServicePort } from './snapshot.ts'
 import type { ClientTls, ConnectionPool, TrafficBlocks } from './spec.ts'
-import { autoUpstream, meshUpstream, type UpstreamTls } from './tls.ts'
+import {
+  autoUpstream,
+  meshUpstream,
+  RAW_BUFFER,
+  withProxyHeader,
+  type TransportSocket,
+  type UpstreamTls,
+} from './tls.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const UNLIMITED = 0xffff_ffff
@@ -49,6 +56,8 @@ export interface ClusterContext {
   trustDomain: string
   /** For the gRPC library: plain connections, and the load balancing that every version of it knows. */
   proxyless: boolean
+  /** Endpoints are UNIX sockets, which take a PROXY header first. */
+  pipes: boolean
 }
 
 const made = new ContentCache<Resource>()
@@ -62,13 +71,13 @@ export function clusterResources(context: ClusterContext): Resources {
       for (const subset of [undefined, ...(rule?.subsets ?? [])]) {
         const name = clusterName('outbound', port.port, subset?.name ?? '', service.host)
         const policy = effectivePolicy(rule, port.port, subset)
-        const { trustDomain, proxyless } = context
-        const content = JSON.stringify([policy, identities, trustDomain, proxyless])
+        const { trustDomain, proxyless, pipes } = context
+        const content = JSON.stringify([policy, identities, trustDomain, proxyless, pipes])
         const make = (): Resource => {
           const serverIds = identities.map((path) => `spiffe://${trustDomain}/${path}`)
           const cluster = proxyless
             ? proxylessCluster(name)
-            : outboundCluster(service, port, subset?.name ?? '', policy, serverIds)
+            : outboundCluster(service, port, subset?.name ?? '', policy, serverIds, pipes)
           return toResource('CDS', name, cluster)
         }
         resources.set(name, made.get(service, proxyless ? `grpc ${name}` : name, content, make))
@@ -94,6 +103,7 @@ function outboundCluster(
   subset: string,
   policy: TrafficBlocks,
   serverIds: readonly string[],
+  pipes: boolean,
 ): Cluster {
   const { host, name: serviceName, namespace } = service
   const name = clusterName('outbound', port.port, subset, host)
@@ -109,7 +119,7 @@ function outboundCluster(
     ...discovery(name, simple),
     connectTimeout: duration(connectTimeout === undefined ? CONNECT_TIMEOUT_MS : parseDurationMs(connectTimeout)),
     ...poolLimits(policy.connectionPool),
-    ...transport(policy.tls, upstream),
+    ...transport(policy.tls, upstream, pipes ? withProxyHeader : bare),
     metadata: { filterMetadata: { istio: struct({ services: [{ host, name: serviceName, namespace }] }) } },
   }
 }
@@ -120,13 +130,16 @@ function discovery(name: string, simple: string | undefined): Cluster {
   return { type: CLUSTER_TYPE.EDS, edsClusterConfig: { edsConfig: ADS_SOURCE, serviceName: name }, lbPolicy }
 }
 
+const bare = (socket: TransportSocket): TransportSocket => socket
+
 /** A `tls` block overrides automatic mutual TLS, whatever the server's mode is. SIMPLE and MUTUAL are not built: plain. */
-function transport(tls: ClientTls | undefined, upstream: UpstreamTls): Cluster {
-  if (tls === undefined) return { transportSocketMatches: autoUpstream(meshUpstream(upstream)) }
-  if (tls.mode !== 'ISTIO_MUTUAL') return {}
+function transport(tls: ClientTls | undefined, upstream: UpstreamTls, wrap: typeof withProxyHeader): Cluster {
+  const plain = wrap(RAW_BUFFER)
+  if (tls === undefined) return { transportSocketMatches: autoUpstream(wrap(meshUpstream(upstream)), plain) }
+  if (tls.mode !== 'ISTIO_MUTUAL') return wrap === bare ? {} : { transportSocket: plain }
   const { subjectAltNames = [], sni = upstream.sni } = tls
   const serverIds = subjectAltNames.length > 0 ? subjectAltNames : upstream.serverIds
-  return { transportSocket: meshUpstream({ ...upstream, serverIds, sni }) }
+  return { transportSocket: wrap(meshUpstream({ ...upstream, serverIds, sni })) }
 }
 
 /** Istio's default is no limit at all, where Envoy's is 1024 of each. */

@@ -8,7 +8,7 @@ import type { MtlsModes } from './authn.ts'
 import type { Backend, Backends } from './backends.ts'
 import type { DestinationRules } from './destination-rule.ts'
 import { ContentCache } from './memo.ts'
-import { socketAddress, struct, toResource, type ClusterLoadAssignment, type Resources } from './resource.ts'
+import { pipe, socketAddress, struct, toResource, type ClusterLoadAssignment, type Resources } from './resource.ts'
 import { hasLabels, type Resource, type Service } from './snapshot.ts'
 
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint
@@ -16,6 +16,8 @@ type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint
 interface Endpoint {
   address: string
   port: number
+  /** UNIX socket, in place of address and port. */
+  path?: string
   mutualTls: boolean
   /** `workload;namespace;canonical name;canonical revision;cluster`. */
   workload: string
@@ -29,6 +31,7 @@ export function endpointResources(
   backends: Backends,
   rules: DestinationRules,
   modes: MtlsModes,
+  proxyless: boolean,
 ): Resources {
   const resources = new Map<string, Resource>()
   for (const service of services) {
@@ -39,11 +42,13 @@ export function endpointResources(
         const name = clusterName('outbound', port, subset.name, service.host)
         const endpoints = all
           .filter((b) => hasLabels(b.pod.labels, subset.labels ?? {}))
-          .map((b) => endpointOf(b, modes))
+          .map((b) => endpointOf(b, modes, proxyless))
         const content = JSON.stringify(endpoints)
         resources.set(
           name,
-          made.get(service, name, content, () => toResource('EDS', name, loadAssignment(name, endpoints))),
+          made.get(service, proxyless ? `grpc ${name}` : name, content, () =>
+            toResource('EDS', name, loadAssignment(name, endpoints)),
+          ),
         )
       }
     }
@@ -51,14 +56,17 @@ export function endpointResources(
   return resources
 }
 
-function endpointOf({ pod, port }: Backend, modes: MtlsModes): Endpoint {
+/** Through a pipe where the pod has one; the gRPC library knows no pipes. */
+function endpointOf({ pod, port }: Backend, modes: MtlsModes, proxyless: boolean): Endpoint {
   const { labels } = pod
   const canonicalName = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app']
   const canonicalRevision =
     labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version']
+  const path = proxyless ? undefined : (port.advertisedPipe ?? port.pipe)
   return {
     address: pod.address,
     port: port.advertisedPort ?? port.listenPort,
+    ...(path === undefined ? {} : { path }),
     mutualTls: pod.sidecar && modes.modeOf(pod, port.containerPort) !== 'DISABLE',
     workload: [
       pod.workload,
@@ -77,9 +85,9 @@ function loadAssignment(clusterName: string, endpoints: readonly Endpoint[]): Cl
   return { clusterName, endpoints: [{ locality: {}, lbEndpoints, loadBalancingWeight: { value: lbEndpoints.length } }] }
 }
 
-function lbEndpoint({ address, port, mutualTls, workload }: Endpoint): LbEndpoint {
+function lbEndpoint({ address, port, path, mutualTls, workload }: Endpoint): LbEndpoint {
   return {
-    endpoint: { address: socketAddress(address, port) },
+    endpoint: { address: path === undefined ? socketAddress(address, port) : pipe(path) },
     metadata: {
       filterMetadata: {
         ...(mutualTls ? { [TRANSPORT_SOCKET_MATCH]: struct({ [TLS_MODE_LABEL]: 'istio' }) } : {}),

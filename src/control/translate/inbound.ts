@@ -1,5 +1,7 @@
 /**
- * One pod's inbound side: a bound listener and a cluster per container port. Pure.
+ * One pod's inbound side: a bound listener and a cluster per container port. Pure. Callers on this machine come through a
+ * UNIX socket where the pod has one, whose connections begin with a PROXY header; in mode `env` a TCP port stands beside
+ * it, for the gRPC library and for those without a sidecar.
  *
  *   PERMISSIVE  the mesh's TLS | plaintext | other TLS, which is the application's own
  *   STRICT      the mesh's TLS
@@ -18,6 +20,7 @@ import {
   INSPECTION_TIMEOUT,
   networkRbac,
   PLAINTEXT_HTTP,
+  PROXY_PROTOCOL,
   tcpProxy,
   TLS_INSPECTOR,
 } from './filters.ts'
@@ -25,6 +28,7 @@ import { ContentCache } from './memo.ts'
 import { HANDLING, type Handling } from './protocols.ts'
 import {
   duration,
+  pipe,
   socketAddress,
   struct,
   toResource,
@@ -44,7 +48,7 @@ const ALPN_MESH_HTTP = ['istio-http/1.1', 'istio-http/1.0']
 const ALPN_MESH_TCP = ALPN_MESH.filter((protocol) => !ALPN_MESH_HTTP.includes(protocol))
 
 export interface Inbound {
-  listener: Resource
+  listeners: readonly Resource[]
   cluster: Resource
 }
 
@@ -72,10 +76,10 @@ export function inboundResources(
   return made.get(pod, String(port.containerPort), content, () => {
     const cluster = inboundCluster(pod, port, behind)
     const chains = new InboundChains(port.containerPort, operationOf(port, behind), policies)
-    const listener = inboundListener(pod, port, handling, mode, chains)
+    const listeners = inboundListeners(pod, port, handling, mode, chains)
     return {
       cluster: toResource('CDS', cluster.name ?? '', cluster),
-      listener: toResource('LDS', listener.name ?? '', listener),
+      listeners: listeners.map((listener) => toResource('LDS', listener.name ?? '', listener)),
     }
   })
 }
@@ -114,20 +118,36 @@ function inboundCluster(pod: Pod, port: PodPort, services: readonly Service[]): 
   }
 }
 
-function inboundListener(pod: Pod, port: PodPort, handling: Handling, mode: MtlsMode, chains: InboundChains): Listener {
+function inboundListeners(
+  pod: Pod,
+  port: PodPort,
+  handling: Handling,
+  mode: MtlsMode,
+  chains: InboundChains,
+): Listener[] {
   const sniffsHttp = handling === 'sniff' && mode !== 'STRICT'
+  const inspectors = sniffsHttp ? [TLS_INSPECTOR, HTTP_INSPECTOR] : [TLS_INSPECTOR]
   const filterChains = [
     ...(mode === 'DISABLE' ? [] : chains.mutualTls(handling)),
     ...(mode === 'STRICT' ? [] : [...chains.plaintext(handling), chains.otherTls()]),
   ]
-  return {
-    name: `inbound_${pod.address}_${port.listenPort}`,
+  const name = `inbound_${pod.address}_${port.listenPort}`
+  const common: Listener = { trafficDirection: INBOUND, ...(mode === 'STRICT' ? {} : INSPECTION_TIMEOUT), filterChains }
+  const onPort: Listener = {
+    name,
     address: socketAddress(pod.address, port.listenPort),
-    trafficDirection: INBOUND,
-    listenerFilters: sniffsHttp ? [TLS_INSPECTOR, HTTP_INSPECTOR] : [TLS_INSPECTOR],
-    ...(mode === 'STRICT' ? {} : INSPECTION_TIMEOUT),
-    filterChains,
+    listenerFilters: inspectors,
+    ...common,
   }
+  if (port.pipe === undefined) return [onPort]
+  const isTransparent = pod.transparent !== undefined
+  const onPipe: Listener = {
+    name: isTransparent ? name : `${name}_pipe`,
+    address: pipe(port.pipe),
+    listenerFilters: [PROXY_PROTOCOL, ...inspectors],
+    ...common,
+  }
+  return isTransparent ? [onPipe] : [onPort, onPipe]
 }
 
 /** The filter chains of one port. */

@@ -4,7 +4,13 @@
  * then `0.0.0.0_8080`, else `virtualOutbound`. Source: Istio 1.30, pilot/pkg/networking/core/listener.go.
  */
 import type { Pod } from '../../client/contract.ts'
-import { clusterName, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER, VIRTUAL_OUTBOUND } from '../../xds/names.ts'
+import {
+  BLACK_HOLE_CLUSTER,
+  clusterName,
+  HTTP_PROXY_ROUTE,
+  PASSTHROUGH_CLUSTER,
+  VIRTUAL_OUTBOUND,
+} from '../../xds/names.ts'
 import { matchesSource } from './client.ts'
 import type { OutboundContext } from './context.ts'
 import { weightedClusters, type Weighted } from './destination.ts'
@@ -18,6 +24,7 @@ import {
   tcpProxy,
 } from './filters.ts'
 import { ContentCache, getOrMake, memo } from './memo.ts'
+import type { MeshConfig } from './mesh-config.ts'
 import { HANDLING } from './protocols.ts'
 import { socketAddress, toResource, type Filter, type Listener, type Resources } from './resource.ts'
 import type { Resource, Service, ServicePort } from './snapshot.ts'
@@ -66,8 +73,8 @@ function anyAddressListener(port: number): Resource {
 }
 
 /** Bound listeners of one pod: capture, HTTP proxy, and its explicit ports. */
-export function podListeners(pod: Pod, context: OutboundContext): Resources {
-  const resources = new Map(ownListeners(pod))
+export function podListeners(pod: Pod, context: OutboundContext, config: MeshConfig): Resources {
+  const resources = new Map(ownListeners(pod, config))
   for (const { host, port: number, listenPort } of pod.outbound?.upstreams ?? []) {
     const service = context.byHost.get(host)
     const port = service?.ports.find((p) => p.port === number)
@@ -79,14 +86,15 @@ export function podListeners(pod: Pod, context: OutboundContext): Resources {
   return resources
 }
 
-const ownListeners = memo(({ outbound }: Pod): Resources => {
+const ownListeners = memo(({ outbound }: Pod, { allowAny }: MeshConfig): Resources => {
   if (outbound === undefined) return new Map()
+  const beyond = allowAny ? PASSTHROUGH_CLUSTER : BLACK_HOLE_CLUSTER
   const capture: Listener = {
     ...listenerHead(VIRTUAL_OUTBOUND, LOOPBACK, outbound.capturePort),
     useOriginalDst: { value: true },
     listenerFilters: [PROXY_PROTOCOL, ORIGINAL_DST],
     defaultFilterChain: {
-      filters: [tcpProxy(PASSTHROUGH_CLUSTER, [{ cluster: PASSTHROUGH_CLUSTER, weight: 0 }])],
+      filters: [tcpProxy(beyond, [{ cluster: beyond, weight: 0 }])],
       name: 'virtualOutbound-catchall-tcp',
     },
   }

@@ -44,6 +44,16 @@ export function socketAddress(address: string, port: number): Address {
   return { socketAddress: { address, portValue: port } }
 }
 
+/** Every address of both families. */
+export function anyAddress(port: number): Address {
+  return { socketAddress: { address: '::', portValue: port, ipv4Compat: true } }
+}
+
+/** A UNIX socket, for this user only. */
+export function pipe(path: string): Address {
+  return { pipe: { path, mode: 0o600 } }
+}
+
 export function duration(ms: number): google.protobuf.Duration {
   const seconds = Math.trunc(ms / 1000)
   return { seconds, nanos: Math.round((ms - seconds * 1000) * 1e6) }

@@ -14,6 +14,7 @@ import type { ServicesByHost } from './destination.ts'
 import { hostsMatch, type HostMap } from './hosts.ts'
 import { defaultRoute, httpRoutes } from './http-route.ts'
 import { ContentCache } from './memo.ts'
+import type { MeshConfig } from './mesh-config.ts'
 import { HANDLING } from './protocols.ts'
 import { duration, toResource, type Route, type RouteConfiguration, type VirtualHost } from './resource.ts'
 import type { Resource, Service } from './snapshot.ts'
@@ -22,12 +23,20 @@ import type { VirtualService } from './virtual-service.ts'
 /** The default port of `http://`: only there may a name stand without one. */
 const HTTP_PORT = 80
 
+/** Hosts that no Service is for, under each outbound traffic policy. */
 const ALLOW_ANY: VirtualHost = {
   name: 'allow_any',
   domains: ['*'],
   routes: [
     { name: 'allow_any', match: { prefix: '/' }, route: { cluster: PASSTHROUGH_CLUSTER, timeout: duration(0) } },
   ],
+  includeRequestAttemptCount: true,
+}
+
+const BLOCK_ALL: VirtualHost = {
+  name: 'block_all',
+  domains: ['*'],
+  routes: [{ name: 'block_all', match: { prefix: '/' }, directResponse: { status: 502 } }],
   includeRequestAttemptCount: true,
 }
 
@@ -44,8 +53,14 @@ export class RouteBuilder {
   readonly #client: Client
   /** Hosts of VirtualServices that are no Service. */
   readonly #foreignHosts: readonly string[]
+  readonly #beyond: VirtualHost
 
-  constructor(owner: readonly Service[], { client, services, byHost, virtualServices }: OutboundContext) {
+  constructor(
+    owner: readonly Service[],
+    { client, services, byHost, virtualServices }: OutboundContext,
+    { allowAny }: MeshConfig,
+  ) {
+    this.#beyond = allowAny ? ALLOW_ANY : BLOCK_ALL
     this.#owner = owner
     this.#services = services
     this.#byHost = byHost
@@ -61,7 +76,7 @@ export class RouteBuilder {
     const services = this.#services.filter((service) => hasHttpPort(service, port))
     const hosts = [...services.map((s) => s.host), ...this.#foreignHosts]
     return this.#remember(String(port), hosts, () => {
-      const virtualHosts = new VirtualHosts()
+      const virtualHosts = new VirtualHosts(this.#beyond)
       for (const service of services) virtualHosts.add(this.#serviceHost(service, port, true))
       for (const host of this.#foreignHosts) virtualHosts.add(this.#foreignHost(host, port))
       return { virtualHosts: virtualHosts.list(), ignorePortInHostMatching: true }
@@ -72,7 +87,7 @@ export class RouteBuilder {
   forProxyPort(): Resource {
     const hosts = [...this.#services.map((s) => s.host), ...this.#foreignHosts]
     return this.#remember(HTTP_PROXY_ROUTE, hosts, () => {
-      const virtualHosts = new VirtualHosts()
+      const virtualHosts = new VirtualHosts(this.#beyond)
       for (const service of this.#services) {
         for (const { port } of service.ports) {
           if (hasHttpPort(service, port)) virtualHosts.add(this.#serviceHost(service, port, port === HTTP_PORT))
@@ -102,7 +117,7 @@ export class RouteBuilder {
       const virtualService = this.#virtualServices.lookup(host)
       return virtualService === undefined || virtualService.http.length === 0 ? 0 : virtualService.id
     })
-    const content = `${hosts.join(' ')} ${rulers.join(' ')}`
+    const content = `${this.#beyond.name} ${hosts.join(' ')} ${rulers.join(' ')}`
     return made.get(this.#owner, `${this.#client.key} ${name}`, content, () =>
       toResource('RDS', name, { name, ...make() }),
     )
@@ -152,6 +167,12 @@ export function serviceNames({ name, namespace, host }: Service, clientNamespace
 class VirtualHosts {
   readonly #hosts: VirtualHost[] = []
   readonly #domains = new Set<string>(['*'])
+  /** Takes what no other does. */
+  readonly #last: VirtualHost
+
+  constructor(last: VirtualHost) {
+    this.#last = last
+  }
 
   add(host: VirtualHost | undefined): void {
     const domains = (host?.domains ?? []).filter((domain) => !this.#domains.has(domain))
@@ -161,6 +182,6 @@ class VirtualHosts {
   }
 
   list(): VirtualHost[] {
-    return [...this.#hosts.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1)), ALLOW_ANY]
+    return [...this.#hosts.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1)), this.#last]
   }
 }

@@ -16,9 +16,19 @@ const TLS = 'envoy.transport_sockets.tls'
 const OWN_CERTIFICATE = [{ name: SECRET_OWN }]
 const MESH_ROOTS = { name: SECRET_ROOTS }
 
-const RAW_BUFFER: TransportSocket = {
+export const RAW_BUFFER: TransportSocket = {
   name: 'envoy.transport_sockets.raw_buffer',
   typedConfig: pack(EXTENSION.rawBuffer, {}),
+}
+
+const PROXY_V2 = envoy.config.core.v3.ProxyProtocolConfig.Version.V2
+
+/** The same, behind a PROXY v2 header that names the caller and where it meant to go: what pipes between proxies take. */
+export function withProxyHeader(transportSocket: TransportSocket): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.upstream_proxy_protocol',
+    typedConfig: pack(EXTENSION.upstreamProxyProtocol, { config: { version: PROXY_V2 }, transportSocket }),
+  }
 }
 
 export interface UpstreamTls {
@@ -43,10 +53,10 @@ export function meshUpstream({ sni, alpn, serverIds }: UpstreamTls): TransportSo
 }
 
 /** Automatic mutual TLS: each endpoint says whether it takes it. */
-export function autoUpstream(mesh: TransportSocket): TransportSocketMatches {
+export function autoUpstream(mesh: TransportSocket, plain: TransportSocket): TransportSocketMatches {
   return [
     { name: 'tlsMode-istio', match: struct({ [TLS_MODE_LABEL]: 'istio' }), transportSocket: mesh },
-    { name: 'tlsMode-disabled', match: {}, transportSocket: RAW_BUFFER },
+    { name: 'tlsMode-disabled', match: {}, transportSocket: plain },
   ]
 }
 

@@ -6,8 +6,10 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { XdsType } from '../../xds/type-urls.ts'
+import type { AppProbe } from '../../xds/bootstrap.ts'
 import type { AdsStatus } from '../xds-client/ads.ts'
 import type { Held } from '../xds-client/snapshot.ts'
+import { askApp } from './app-health.ts'
 import { doubleColonLines, statLines } from './text.ts'
 
 /** What the admin interface asks of the rest of the sidecar. */
@@ -24,6 +26,8 @@ export interface AdminSource {
   certificates(): unknown
   prometheus(): Promise<string>
   ads(): AdsStatus | undefined
+  /** Paths `/app-health/NAME/readyz`, with what they ask. */
+  appProbes: Readonly<Record<string, AppProbe>>
   drain(): void
   quit(): void
 }
@@ -54,7 +58,8 @@ export class AdminServer {
     this.#server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000 }, (request, response) => {
       request.resume()
       const url = new URL(request.url ?? '/', 'http://admin')
-      const route = ROUTES[url.pathname]
+      const probe = Object.hasOwn(source.appProbes, url.pathname) ? source.appProbes[url.pathname] : undefined
+      const route = probe === undefined ? ROUTES[url.pathname] : { method: 'GET', handle: appHealth(probe) }
       if (route === undefined) return text(response, 404, `unknown path; there are:\n${list()}`)
       const method = request.method === 'HEAD' ? 'GET' : request.method
       if (method !== route.method) {
@@ -102,6 +107,14 @@ function text(response: ServerResponse, status: number, body: string, type = 'te
 
 function json(response: ServerResponse, value: unknown): void {
   text(response, 200, `${JSON.stringify(value, null, 1)}\n`, 'application/json')
+}
+
+/** Istio's: what the kubelet would ask the program. */
+function appHealth(probe: AppProbe): Handler {
+  return async (_source, _query, response) => {
+    const fault = await askApp(probe)
+    text(response, fault === '' ? 200 : 503, fault === '' ? 'OK\n' : `${fault}\n`)
+  }
 }
 
 function ready(source: AdminSource, _query: URLSearchParams, response: ServerResponse): void {

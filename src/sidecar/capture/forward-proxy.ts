@@ -1,7 +1,8 @@
 /**
  * CONNECT on the HTTP proxy's port: a tunnel to `host:port` becomes a connection to an original destination, as if it
  * had been captured. In: an authority, the client's link. Out: the socket for the listener of that destination.
- * Names of the mesh resolve to their virtual addresses; others by DNS. Loopback and link-local targets are refused.
+ * Names of the mesh resolve to their virtual addresses, which may be given themselves; others by DNS. What forbidden.ts
+ * lists is refused.
  */
 import { isIP } from 'node:net'
 import { splitAuthority } from '../codec/http1/target.ts'
@@ -23,7 +24,7 @@ export function connectTo(
   const known = (names.get(name) ?? names.get(name.replace(/\.$/, '')))?.[0]
   if (port === 0) refuse(400)
   else if (known !== undefined) dispatch(known, port)
-  else if (isForbiddenHost(host)) refuse(403)
+  else if (isForbiddenHost(host) && !isVirtual(host, names)) refuse(403)
   else if (isIP(host) !== 0) dispatch(host, port)
   else {
     lookupPublic(host, { all: false }, (error, address) => {
@@ -32,6 +33,11 @@ export function connectTo(
       else dispatch(address, port)
     })
   }
+}
+
+function isVirtual(host: string, names: ReadonlyMap<string, readonly string[]>): boolean {
+  for (const addresses of names.values()) if (addresses.includes(host)) return true
+  return false
 }
 
 function isRefusal(error: NodeJS.ErrnoException): boolean {

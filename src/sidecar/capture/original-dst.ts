@@ -1,22 +1,28 @@
 /**
- * Where a captured connection meant to go (Envoy: use_original_dst). In: a socket whose first bytes are a PROXY v2
- * header. Out: the same socket for the listener of that destination: exact address, then the port on any address, then
- * the capture listener's own chains. This is the one piece that another way of interception replaces.
+ * Where a captured connection meant to go (Envoy: use_original_dst), and which listener serves that: exact address, then
+ * the port on any address, then the capture listener's own chains. This is the one place that knows the two ways of
+ * interception: a PROXY v2 header says it, or the network led the connection here and the socket's own address is it.
  */
 import type { Socket } from 'node:net'
-import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
-import { decodeProxyHeader } from '../codec/proxy-v2.ts'
+import type { Origin } from '../listener/connection.ts'
 import type { Listener } from '../listener/listener.ts'
-import type { Address } from '../pool/dial.ts'
-import { resetSide } from '../stream/tunnel.ts'
+import type { Opening } from '../listener/proxy-header.ts'
+import { localEnd, remoteEnd } from '../pool/address.ts'
 
 /** Listeners that are not bound, by `host:port`. */
 export type DestinationIndex = ReadonlyMap<string, Listener>
 
-/** The hook writes its header with the first bytes; whoever does not is not it. */
-const HEADER_TIMEOUT_MS = 5_000
+export function indexDestinations(listeners: Iterable<Listener>): DestinationIndex {
+  const index = new Map<string, Listener>()
+  for (const listener of listeners) {
+    if (listener.spec.bind) continue
+    for (const address of listener.spec.addresses)
+      if (!('path' in address)) index.set(destinationKey(address.host, address.port), listener)
+  }
+  return index
+}
 
-export function destinationKey(host: string, port: number): string {
+function destinationKey(host: string, port: number): string {
   return `${host.toLowerCase()} ${port}`
 }
 
@@ -30,37 +36,18 @@ export function listenerFor(index: DestinationIndex, host: string, port: number,
   )
 }
 
-/** Reads the header off a fresh connection; `done` is not called for one that has none. */
-export function readDestination(
-  raw: Socket,
-  wheel: TimerWheel,
-  done: (destination: Address | null, rest: Buffer | null) => void,
-): void {
-  let head: Buffer | null = null
-  const stop = (): void => {
-    wheel.cancel(deadline)
-    raw.pause()
-    raw.off('data', onData).off('end', refuse).off('error', refuse).off('close', refuse)
-  }
-  const refuse = (): void => {
-    stop()
-    raw.on('error', () => {})
-    resetSide({ raw, socket: raw })
-  }
-  const onData = (chunk: Buffer): void => {
-    head = head === null ? chunk : Buffer.concat([head, chunk])
-    const header = decodeProxyHeader(head)
-    if (header.kind === 'more') return
-    if (header.kind === 'bad') {
-      refuse()
-      return
+export function originOf(raw: Socket, opening: Opening): Origin {
+  switch (opening.kind) {
+    case 'none':
+      return { source: null, local: null, originalDst: localEnd(raw) }
+    case 'local':
+      return { source: null, local: null, originalDst: null }
+    case 'proxy': {
+      const { source, destination } = opening
+      // over IP the program itself wrote the header, and must not choose whose address it has; a pipe has only that one
+      return { source: remoteEnd(raw) === null ? source : null, local: null, originalDst: destination }
     }
-    stop()
-    const rest = head.length > header.bytes ? head.subarray(header.bytes) : null
-    done(header.kind === 'proxy' ? header.destination : null, rest)
+    default:
+      return opening satisfies never
   }
-  const deadline = new TimerEntry(refuse)
-  raw.on('data', onData).on('end', refuse).on('error', refuse).on('close', refuse)
-  raw.resume()
-  wheel.schedule(deadline, HEADER_TIMEOUT_MS)
 }

@@ -2,7 +2,8 @@
  * A cluster at run time: its endpoints with their pools, its policy, its circuit limits.
  * In: specs of each push. Out: an endpoint per request. Owns: endpoints; those that a push takes away are drained.
  */
-import { type Address, addressLabel, type Dialer, type TlsTarget } from '../pool/dial.ts'
+import { addressLabel, type IpAddress } from '../pool/address.ts'
+import { type Dialer, proxyHeader } from '../pool/dial.ts'
 import { Http1Pool, type Limits } from '../pool/pool.ts'
 import { UNKNOWN_WORKLOAD } from '../workload.ts'
 import { ALPN_HTTP } from '../../xds/names.ts'
@@ -11,7 +12,7 @@ import { LeastRequest } from './least-request.ts'
 import type { Picker } from './picker.ts'
 import { Random } from './random.ts'
 import { RoundRobin } from './round-robin.ts'
-import type { ClusterSpec, EndpointSpec, LbPolicy } from './spec.ts'
+import type { ClusterSpec, EndpointSpec, LbPolicy, Transport } from './spec.ts'
 
 /** What clusters need of the world. */
 export interface ClusterContext {
@@ -35,8 +36,10 @@ export class Cluster {
   readonly #context: ClusterContext
   #picker: Picker
   #specs: readonly EndpointSpec[] = []
-  /** By address and transport; for original_dst by address. */
+  /** By address and transport. */
   #endpoints = new Map<string, Endpoint>()
+  /** Of a passthrough: one per original destination, each with its own connections. */
+  readonly #destinations = new Map<string, Endpoint>()
   /** Healthy ones of the best priority. */
   #ready: Endpoint[] = []
 
@@ -59,6 +62,7 @@ export class Cluster {
   update(spec: ClusterSpec): void {
     if (spec.lbPolicy !== this.spec.lbPolicy) this.#picker = new PICKERS[spec.lbPolicy](this.#context.random)
     const rebuild =
+      spec.passthrough !== this.spec.passthrough ||
       spec.connectTimeoutMs !== this.spec.connectTimeoutMs ||
       spec.idleTimeoutMs !== this.spec.idleTimeoutMs ||
       spec.maxRequestsPerConnection !== this.spec.maxRequestsPerConnection
@@ -66,7 +70,7 @@ export class Cluster {
     this.limits.maxConnections = spec.maxConnections
     this.limits.maxPending = spec.maxPending
     this.limits.maxRequests = spec.maxRequests
-    if (rebuild) this.#drop([...this.#endpoints.keys()])
+    if (rebuild) this.#dropAll()
     this.setEndpoints(spec.kind === 'static' ? spec.endpoints : this.#specs)
   }
 
@@ -78,15 +82,16 @@ export class Cluster {
     for (const spec of specs) if (spec.healthy) bestPriority = Math.min(bestPriority, spec.priority)
     const ready: Endpoint[] = []
     for (const spec of specs) {
-      const tls = this.#transportOf(spec)
-      const key = `${spec.label} ${transportKey(tls)} ${Object.values(spec.workload).join(';')}`
-      const endpoint = this.#endpoints.get(key) ?? next.get(key) ?? this.#create(spec, tls)
+      const transport = this.#transportOf(spec)
+      const key = `${spec.label} ${transportKey(transport)} ${Object.values(spec.workload).join(';')}`
+      const endpoint = this.#endpoints.get(key) ?? next.get(key) ?? this.#create(spec, transport, null)
       endpoint.weight = spec.weight
       next.set(key, endpoint)
       if (spec.healthy && spec.priority === bestPriority) ready.push(endpoint)
     }
     const gone = [...this.#endpoints.keys()].filter((key) => !next.has(key))
-    this.#drop(gone)
+    drop(this.#endpoints, gone)
+    if (gone.length > 0) drop(this.#destinations, [...this.#destinations.keys()]) // they led there
     this.#endpoints = next
     this.#ready = ready
   }
@@ -101,60 +106,84 @@ export class Cluster {
     return this.#ready.find((other) => !avoid.includes(other)) ?? endpoint
   }
 
-  /** For original_dst: the endpoint at `address` itself. */
-  originalDestination(address: Address): Endpoint {
+  /**
+   * Of a passthrough: what leads to `address`, itself or the proxy that is told of it. A connection serves one
+   * destination only.
+   */
+  originalDestination(address: IpAddress & { publicOnly?: boolean }): Endpoint | null {
     const label = addressLabel(address)
-    let endpoint = this.#endpoints.get(label)
+    let endpoint = this.#destinations.get(label)
     if (endpoint === undefined) {
-      if (this.#endpoints.size >= MAX_ORIGINAL_DESTINATIONS) this.#dropUnused()
-      endpoint = this.#create({ address, label, weight: 1, workload: UNKNOWN_WORKLOAD }, this.spec.defaultTls)
-      this.#endpoints.set(label, endpoint)
+      const relay = this.spec.passthrough === 'relayed' ? this.pick([], 0) : undefined
+      if (relay === null) return null
+      if (this.#destinations.size >= MAX_ORIGINAL_DESTINATIONS) this.#dropUnused()
+      const spec = { address: relay?.address ?? address, label, weight: 1, workload: UNKNOWN_WORKLOAD }
+      endpoint = this.#create(spec, this.spec.defaultTransport, address)
+      this.#destinations.set(label, endpoint)
     }
     return endpoint
   }
 
   get endpoints(): Iterable<Endpoint> {
-    return this.#endpoints.values()
+    return [...this.#endpoints.values(), ...this.#destinations.values()]
   }
 
   /** Gone from the configuration: nothing new, what is under way finishes. */
   close(): void {
-    this.#drop([...this.#endpoints.keys()])
+    this.#dropAll()
     this.#ready = []
   }
 
-  #transportOf(spec: EndpointSpec): TlsTarget | null {
+  #transportOf(spec: EndpointSpec): Transport {
     for (const match of this.spec.transports) {
       let fits = true
       for (const [key, value] of match.labels) if (spec.transportLabels.get(key) !== value) fits = false
-      if (fits) return match.tls
+      if (fits) return match.transport
     }
-    return this.spec.defaultTls
+    return this.spec.defaultTransport
   }
 
-  #create(spec: Pick<EndpointSpec, 'address' | 'label' | 'weight' | 'workload'>, tls: TlsTarget | null): Endpoint {
+  #create(
+    spec: Pick<EndpointSpec, 'address' | 'label' | 'weight' | 'workload'>,
+    transport: Transport,
+    destination: IpAddress | null,
+  ): Endpoint {
+    const { tls } = transport
+    const { dialer, nowMs } = this.#context
+    const announces = transport.proxyHeader && 'path' in spec.address
+    const header = announces ? proxyHeader(dialer, null, destination) : null
     const { connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection } = this.spec
     // the same cluster may carry opaque TCP (tcp-proxy.ts says so itself): a pool speaks HTTP
     const httpTls = tls?.alpn.includes('istio') === true ? { ...tls, alpn: ALPN_HTTP } : tls
-    const settings = { address: spec.address, tls: httpTls, connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection }
-    const pool = new Http1Pool(this.#context.dialer, settings, this.limits, this.#context.nowMs)
-    return new Endpoint({ ...spec, tls, pool })
+    const { address } = spec
+    const settings = { address, tls: httpTls, header, connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection }
+    const pool = new Http1Pool(dialer, settings, this.limits, nowMs)
+    return new Endpoint({ ...spec, tls, proxyHeader: announces, pool })
   }
 
-  #drop(keys: readonly string[]): void {
-    for (const key of keys) {
-      this.#endpoints.get(key)?.pool.close()
-      this.#endpoints.delete(key)
-    }
+  #dropAll(): void {
+    for (const endpoints of [this.#endpoints, this.#destinations]) drop(endpoints, [...endpoints.keys()])
   }
 
   #dropUnused(): void {
-    this.#drop([...this.#endpoints].filter(([, e]) => e.numActive === 0).map(([key]) => key))
+    const unused = [...this.#destinations].filter(([, e]) => e.numActive === 0)
+    drop(
+      this.#destinations,
+      unused.map(([key]) => key),
+    )
   }
 }
 
-function transportKey(tls: TlsTarget | null): string {
+function drop(endpoints: Map<string, Endpoint>, keys: readonly string[]): void {
+  for (const key of keys) {
+    endpoints.get(key)?.pool.close()
+    endpoints.delete(key)
+  }
+}
+
+function transportKey({ tls, proxyHeader: announces }: Transport): string {
+  const first = announces ? 'proxy|' : ''
   return tls === null
-    ? 'raw'
-    : `tls|${tls.sni}|${tls.alpn.join(',')}|${[...(tls.allowedIds ?? ['*'])].sort().join(',')}`
+    ? `${first}raw`
+    : `${first}tls|${tls.sni}|${tls.alpn.join(',')}|${[...(tls.allowedIds ?? ['*'])].sort().join(',')}`
 }

@@ -2,12 +2,12 @@
  * Cluster and ClusterLoadAssignment to specs. In: decoded xDS. Out: immutable values; throws an Error with the reason
  * for a resource that cannot be honoured (the caller keeps its last good version).
  */
-import { type Address, addressLabel, type TlsTarget } from '../pool/dial.ts'
+import { type Address, addressLabel } from '../pool/address.ts'
 import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 import { envoy, type google } from '../../xds/generated/xds.js'
-import { ISTIO_METADATA, parseClusterName, TRANSPORT_SOCKET_MATCH } from '../../xds/names.ts'
+import { ISTIO_METADATA, parseClusterName, PASSTHROUGH_CLUSTER, TRANSPORT_SOCKET_MATCH } from '../../xds/names.ts'
 import { EXTENSION, unpack } from '../../xds/type-urls.ts'
-import type { ClusterSpec, EndpointSpec, LbPolicy, TransportMatch } from './spec.ts'
+import type { ClusterSpec, EndpointSpec, LbPolicy, Transport, TransportMatch } from './spec.ts'
 
 type Cluster = envoy.config.cluster.v3.Cluster
 type Assignment = envoy.config.endpoint.v3.ClusterLoadAssignment
@@ -15,6 +15,8 @@ type SocketMatch = envoy.config.cluster.v3.Cluster.TransportSocketMatch
 type TlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 
 const { DiscoveryType: DISCOVERY, LbPolicy: POLICY } = envoy.config.cluster.v3.Cluster
+const PROXY_V2 = envoy.config.core.v3.ProxyProtocolConfig.Version.V2
+const RAW: Transport = { tls: null, proxyHeader: false }
 const HEALTH = envoy.config.core.v3.HealthStatus
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
@@ -35,9 +37,12 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     cluster.typedExtensionProtocolOptions?.['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
   )?.commonHttpProtocolOptions
   const kind = kindOf(cluster)
+  const defaultTransport = compileTransport(cluster.transportSocket)
+  const isRelay = kind === 'static' && name === PASSTHROUGH_CLUSTER && defaultTransport.proxyHeader
   return Object.freeze({
     name,
     kind,
+    passthrough: kind === 'original_dst' ? 'direct' : isRelay ? 'relayed' : null,
     edsName: kind === 'eds' ? cluster.edsClusterConfig?.serviceName || name : '',
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     idleTimeoutMs: durationMs(http?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS) || DEFAULT_IDLE_TIMEOUT_MS,
@@ -47,7 +52,7 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     maxPending: thresholds?.maxPendingRequests?.value ?? Infinity,
     maxRequests: thresholds?.maxRequests?.value ?? Infinity,
     transports: (cluster.transportSocketMatches ?? []).map(compileMatch),
-    defaultTls: compileTransport(cluster.transportSocket),
+    defaultTransport,
     serviceHost: serviceHostOf(cluster),
     endpoints: kind === 'static' ? compileEndpoints(cluster.loadAssignment ?? {}) : [],
   } satisfies ClusterSpec)
@@ -85,16 +90,22 @@ function lbPolicyOf(cluster: Cluster): LbPolicy {
 }
 
 function compileMatch(match: SocketMatch): TransportMatch {
-  return { labels: structLabels(match.match), tls: compileTransport(match.transportSocket) }
+  return { labels: structLabels(match.match), transport: compileTransport(match.transportSocket) }
 }
 
-function compileTransport(socket: envoy.config.core.v3.TransportSocket | null | undefined): TlsTarget | null {
+function compileTransport(socket: envoy.config.core.v3.TransportSocket | null | undefined): Transport {
   const config = socket?.typedConfig
-  if (config === null || config === undefined || config.typeUrl === EXTENSION.rawBuffer[0]) return null
+  if (config === null || config === undefined || config.typeUrl === EXTENSION.rawBuffer[0]) return RAW
+  const proxied = unpack(EXTENSION.upstreamProxyProtocol, config)
+  if (proxied !== undefined) {
+    if (proxied.config?.version !== PROXY_V2) throw new Error('only version V2 of the PROXY protocol is supported')
+    return { ...compileTransport(proxied.transportSocket), proxyHeader: true }
+  }
   const tls = unpack(EXTENSION.upstreamTls, config)
   if (tls === undefined) throw new Error(`transport socket ${config.typeUrl} is not supported`)
   const common = tls.commonTlsContext
-  return Object.freeze({ sni: tls.sni ?? '', alpn: common?.alpnProtocols ?? [], allowedIds: allowedIds(common) })
+  const target = { sni: tls.sni ?? '', alpn: common?.alpnProtocols ?? [], allowedIds: allowedIds(common) }
+  return { tls: Object.freeze(target), proxyHeader: false }
 }
 
 interface CombinedContext {

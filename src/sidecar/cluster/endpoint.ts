@@ -1,5 +1,6 @@
 /** One upstream host: where it is, who it is, how busy it is, and its connections. Kept across pushes while unchanged. */
-import type { Address, TlsTarget } from '../pool/dial.ts'
+import type { Address } from '../pool/address.ts'
+import type { TlsTarget } from '../pool/dial.ts'
 import type { Http1Pool } from '../pool/pool.ts'
 import type { Workload } from '../workload.ts'
 
@@ -7,6 +8,8 @@ export class Endpoint {
   readonly address: Address
   readonly label: string
   readonly tls: TlsTarget | null
+  /** Connections to it begin with a PROXY header. */
+  readonly proxyHeader: boolean
   readonly workload: Workload
   readonly pool: Http1Pool
   weight: number
@@ -19,6 +22,7 @@ export class Endpoint {
     address: Address
     label: string
     tls: TlsTarget | null
+    proxyHeader: boolean
     workload: Workload
     weight: number
     pool: Http1Pool
@@ -26,6 +30,7 @@ export class Endpoint {
     this.address = init.address
     this.label = init.label
     this.tls = init.tls
+    this.proxyHeader = init.proxyHeader
     this.workload = init.workload
     this.weight = init.weight
     this.pool = init.pool

@@ -1,20 +1,33 @@
 /**
  * Clusters and endpoints as compiled from xDS: plain immutable values. `compile.ts` makes them, `cluster.ts` runs them.
  */
-import type { Address, TlsTarget } from '../pool/dial.ts'
+import type { Address } from '../pool/address.ts'
+import type { TlsTarget } from '../pool/dial.ts'
 import type { Workload } from '../workload.ts'
 
 export type LbPolicy = 'least_request' | 'round_robin' | 'random'
 
+/** What lies between a connection and its bytes. */
+export interface Transport {
+  tls: TlsTarget | null
+  /** A PROXY v2 header goes first, where the endpoint is a pipe: behind one there is another proxy. */
+  proxyHeader: boolean
+}
+
 /** One entry of transport_socket_matches: the first whose labels the endpoint has is taken. */
 export interface TransportMatch {
   labels: ReadonlyMap<string, string>
-  tls: TlsTarget | null
+  transport: Transport
 }
 
 export interface ClusterSpec {
   name: string
   kind: 'static' | 'eds' | 'original_dst'
+  /**
+   * It stands for wherever connections meant to go: it dials that itself (`direct`), or tells the proxy behind its
+   * endpoint (`relayed`).
+   */
+  passthrough: 'direct' | 'relayed' | null
   /** Name of its ClusterLoadAssignment. */
   edsName: string
   connectTimeoutMs: number
@@ -26,7 +39,7 @@ export interface ClusterSpec {
   maxRequests: number
   transports: readonly TransportMatch[]
   /** Where no match fits. */
-  defaultTls: TlsTarget | null
+  defaultTransport: Transport
   /** Of the service behind it; '' where unknown. */
   serviceHost: string
   endpoints: readonly EndpointSpec[]

@@ -13,6 +13,8 @@ const VERSION_LOCAL = 0x20
 const VERSION_PROXY = 0x21
 const TCP4 = 0x11
 const TCP6 = 0x21
+/** How an IPv4 address begins that is written as IPv6. */
+const MAPPED = Buffer.from('00000000000000000000ffff', 'hex')
 
 export interface ProxyAddress {
   host: string
@@ -54,17 +56,17 @@ export function decodeProxyHeader(buf: Buffer): ProxyHeader {
   }
 }
 
-/** A PROXY header for a connection from `source` to `destination` (both IPv4 or both IPv6 addresses). */
+/** A PROXY header for a connection from `source` to `destination`; where one is IPv6, both are written as IPv6. */
 export function encodeProxyHeader(source: ProxyAddress, destination: ProxyAddress): Buffer {
-  const v6 = destination.host.includes(':')
+  const v6 = source.host.includes(':') || destination.host.includes(':')
   const width = v6 ? 16 : 4
   const header = Buffer.alloc(HEAD_BYTES + 2 * width + 4)
   SIGNATURE.copy(header)
   header[12] = VERSION_PROXY
   header[13] = v6 ? TCP6 : TCP4
   header.writeUInt16BE(2 * width + 4, 14)
-  putHost(header, HEAD_BYTES, source.host)
-  putHost(header, HEAD_BYTES + width, destination.host)
+  putHost(header, HEAD_BYTES, source.host, width)
+  putHost(header, HEAD_BYTES + width, destination.host, width)
   header.writeUInt16BE(source.port, HEAD_BYTES + 2 * width)
   header.writeUInt16BE(destination.port, HEAD_BYTES + 2 * width + 2)
   return header
@@ -72,6 +74,7 @@ export function encodeProxyHeader(source: ProxyAddress, destination: ProxyAddres
 
 function hostAt(buf: Buffer, at: number, width: number): string {
   if (width === 4) return buf.subarray(at, at + 4).join('.')
+  if (buf.compare(MAPPED, 0, 12, at, at + 12) === 0) return buf.subarray(at + 12, at + 16).join('.')
   const groups = Array.from({ length: 8 }, (_, i) => buf.readUInt16BE(at + 2 * i).toString(16))
   return compressIpv6(groups)
 }
@@ -90,14 +93,23 @@ function compressIpv6(groups: string[]): string {
   return `${groups.slice(0, best).join(':')}::${groups.slice(best + bestLength).join(':')}`
 }
 
-function putHost(buf: Buffer, at: number, host: string): void {
+function putHost(buf: Buffer, at: number, host: string, width: number): void {
   if (!host.includes(':')) {
-    host.split('.').forEach((part, i) => (buf[at + i] = Number(part)))
+    if (width === 16) MAPPED.copy(buf, at)
+    host.split('.').forEach((part, i) => (buf[at + width - 4 + i] = Number(part)))
     return
   }
-  const [left = '', right] = host.split('::')
+  const [left = '', right] = host.replace(DOTTED_TAIL, hexTail).split('::')
   const head = left === '' ? [] : left.split(':')
   const tail = right === undefined || right === '' ? [] : right.split(':')
   const middle = right === undefined ? [] : Array.from({ length: 8 - head.length - tail.length }, () => '0')
   ;[...head, ...middle, ...tail].forEach((group, i) => buf.writeUInt16BE(Number.parseInt(group, 16), at + 2 * i))
+}
+
+/** `::ffff:10.0.0.1` is written so by people. */
+const DOTTED_TAIL = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/
+
+function hexTail(_text: string, ...parts: string[]): string {
+  const [a, b, c, d] = parts.map(Number) as [number, number, number, number]
+  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
 }

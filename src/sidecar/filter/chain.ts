@@ -14,13 +14,17 @@ export interface HttpFilter {
 }
 
 export interface NetworkFilter {
-  /** Before anything is dialled. REPLY: the connection is reset. */
+  /** Before anything is dialled, and again when rules change. REPLY: the connection is reset. */
   onConnection(x: Exchange): FilterStatus
 }
 
 /** The filters of a chain. A push swaps `list`, so that connections that are there ask the new ones. */
 export interface HttpFilterCell {
   list: readonly HttpFilter[]
+}
+
+export interface NetworkFilterCell {
+  list: readonly NetworkFilter[]
 }
 
 // hot

@@ -11,6 +11,8 @@ import type { RouteCell } from '../route/table.ts'
 import { envoy } from '../../xds/generated/xds.js'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
 import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import { addressLabel } from '../pool/address.ts'
+import type { BindAddress } from './binding.ts'
 import type { ChainTls, FilterChain, ListenerSpec } from './filter-chain.ts'
 
 type Listener = envoy.config.listener.v3.Listener
@@ -35,6 +37,7 @@ const DEFAULT_IDLE_MS = 3_600_000
 const DEFAULT_HEADERS_MS = 60_000
 const DEFAULT_MAX_HEAD_KB = 60
 const DEFAULT_INSPECT_MS = 10_000
+const DEFAULT_PIPE_MODE = 0o600
 
 export function compileListener(listener: Listener, refs: ListenerRefs): ListenerSpec {
   const name = listener.name ?? ''
@@ -47,10 +50,11 @@ export function compileListener(listener: Listener, refs: ListenerRefs): Listene
   if (chains.length === 0 && defaultChain === null) throw new Error(`listener ${name} has no filter chain`)
   return {
     name,
-    address: compileAddress(listener.address),
+    addresses: compileAddresses(listener),
     bind: listener.bindToPort?.value ?? true,
     inbound,
-    capture: listener.useOriginalDst?.value === true && filters.has(EXTENSION.proxyProtocol[0]),
+    proxyHeader: filters.has(EXTENSION.proxyProtocol[0]),
+    useOriginalDst: listener.useOriginalDst?.value === true,
     inspection: {
       tls: filters.has(EXTENSION.tlsInspector[0]),
       http: filters.has(EXTENSION.httpInspector[0]),
@@ -59,6 +63,16 @@ export function compileListener(listener: Listener, refs: ListenerRefs): Listene
     chains,
     defaultChain,
   }
+}
+
+function compileAddresses({ address, additionalAddresses = [] }: Listener): BindAddress[] {
+  const all = [address, ...additionalAddresses.map((a) => a.address)].map((a): BindAddress => {
+    const at = compileAddress(a)
+    return 'path' in at
+      ? { path: at.path, mode: a?.pipe?.mode || DEFAULT_PIPE_MODE }
+      : { ...at, ipv6Only: a?.socketAddress?.ipv4Compat !== true }
+  })
+  return [...new Map(all.map((a) => [addressLabel(a), a])).values()]
 }
 
 function compileChain(chain: XdsChain, inbound: boolean, refs: ListenerRefs): FilterChain {
@@ -136,7 +150,7 @@ function compileTcp(
   return {
     proxy: refs.proxy,
     inbound,
-    filters,
+    filters: { list: filters },
     clusters: names.map((name) => refs.clusters.cell(name)),
     upTo: weighted.length > 0 ? weighted.map((c) => (sum += c.weight ?? 0)) : [1],
     idleTimeoutMs: durationMs(tcp.idleTimeout, DEFAULT_IDLE_MS),

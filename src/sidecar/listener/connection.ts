@@ -1,5 +1,6 @@
 /** What a listener keeps of its connections, whatever they speak. */
 import type { TunnelSide } from '../stream/tunnel.ts'
+import type { IpAddress } from '../pool/address.ts'
 import type { ConnectionInfo } from '../stream/context.ts'
 
 /** An accepted connection, after TLS. */
@@ -7,10 +8,22 @@ export interface Downlink extends TunnelSide {
   info: ConnectionInfo
 }
 
+/** What is known of a connection before its own first byte; `null` where its socket says it. */
+export interface Origin {
+  /** Whose it is. */
+  source: IpAddress | null
+  /** Whom the other proxy was asked for. */
+  local: IpAddress | null
+  /** Where a captured connection meant to go. */
+  originalDst: IpAddress | null
+}
+
 export interface Connection {
   readonly isIdle: boolean
   /** Finish what is under way, take nothing new. */
   drain(): void
+  /** There are new rules: what runs on under the old ones ends if they refuse it. */
+  recheck(): void
   destroy(): void
 }
 

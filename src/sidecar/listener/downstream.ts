@@ -17,6 +17,7 @@ import { BODY_LENGTH, BODY_NONE, BodyReader, Framing } from '../codec/http1/fram
 import { type Head, HeadReader } from '../codec/http1/head.ts'
 import { parseTarget } from '../codec/http1/target.ts'
 import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../codec/http1/verdict.ts'
+import { REPLY, runHttpFilters } from '../filter/chain.ts'
 import type { Http1Connection } from '../pool/http1.ts'
 import { Writer } from '../pool/writer.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
@@ -113,6 +114,13 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   drain(): void {
     this.#draining = true
     if (this.isIdle) this.#close()
+  }
+
+  /** Requests ask the rules one by one, a tunnel did it once. */
+  recheck(): void {
+    if (this.#tunnel === null || runHttpFilters(this.#settings.filters.list, this.#stream.x) !== REPLY) return
+    this.#stream.x.connectionTerminationDetails = this.#stream.x.responseCodeDetails
+    this.#tunnel.destroy()
   }
 
   destroy(): void {
@@ -298,14 +306,9 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#writer.flush()
     const held = this.#gate.take()
     this.#detach()
-    const tunnel = new Tunnel(this.#link, upstream.link, {
-      wheel: proxy.wheel,
-      idleMs: idleTimeoutMs,
-      nowMs: proxy.nowMs,
-      onEnd: () => {
-        this.#stream.onTunnelEnd(tunnel.bytesFromDownstream, tunnel.bytesFromUpstream)
-        this.#owner.onClosed(this)
-      },
+    const tunnel = new Tunnel(this.#link, upstream.link, proxy, idleTimeoutMs, () => {
+      this.#stream.onTunnelEnd(tunnel.bytesFromDownstream, tunnel.bytesFromUpstream)
+      this.#owner.onClosed(this)
     })
     this.#tunnel = tunnel
     tunnel.start(held, rest)

@@ -2,8 +2,9 @@
  * Filter chains of a listener, compiled, and the choice among them (Envoy: FilterChainMatch).
  * In: what the inspector saw. Out: the chain. Immutable.
  */
-import type { HttpFilterCell } from '../filter/chain.ts'
+import type { HttpFilterCell, NetworkFilterCell } from '../filter/chain.ts'
 import type { HttpSettings, TcpSettings } from '../stream/context.ts'
+import type { BindAddress } from './binding.ts'
 import type { Inspection, Seen } from './inspector.ts'
 
 /** TLS of a chain: who handles the handshake. */
@@ -23,12 +24,14 @@ export interface FilterChain {
 
 export interface ListenerSpec {
   name: string
-  /** Where it is bound, or the destination it is for. */
-  address: { host: string; port: number } | { path: string }
+  /** Where it is bound, or the destinations it is for. Never empty, none twice. */
+  addresses: readonly BindAddress[]
   bind: boolean
   inbound: boolean
-  /** Connections carry a PROXY v2 header; its destination chooses another listener. */
-  capture: boolean
+  /** Connections begin with a PROXY v2 header. */
+  proxyHeader: boolean
+  /** Where a connection meant to go chooses another listener. */
+  useOriginalDst: boolean
   inspection: Inspection
   chains: readonly FilterChain[]
   defaultChain: FilterChain | null
@@ -53,24 +56,35 @@ export function chainKey({ network, transport, protocols, serverNames }: FilterC
   return JSON.stringify([network.kind, transport, protocols, serverNames])
 }
 
+/** By key of their chain. */
+export interface FilterCells {
+  http: Map<string, HttpFilterCell>
+  network: Map<string, NetworkFilterCell>
+}
+
 /**
  * A new version's filters into the cells that connections of earlier versions hold: an access rule must not wait until
  * pooled links are closed. Returns the keys of all chains.
  */
-export function shareFilters(spec: ListenerSpec, cells: Map<string, HttpFilterCell>): ReadonlySet<string> {
+export function shareFilters(spec: ListenerSpec, cells: FilterCells): ReadonlySet<string> {
   const keys = new Set<string>()
   for (const chain of spec.defaultChain === null ? spec.chains : [...spec.chains, spec.defaultChain]) {
     const key = chainKey(chain)
     const { network } = chain
-    if (network.kind === 'http' && !keys.has(key)) {
-      const cell = cells.get(key) ?? network.settings.filters
-      cell.list = network.settings.filters.list
-      network.settings.filters = cell
-      cells.set(key, cell)
+    if (!keys.has(key)) {
+      if (network.kind === 'http') network.settings.filters = share(cells.http, key, network.settings.filters)
+      else network.settings.filters = share(cells.network, key, network.settings.filters)
     }
     keys.add(key)
   }
   return keys
+}
+
+function share<T>(cells: Map<string, { list: T }>, key: string, fresh: { list: T }): { list: T } {
+  const cell = cells.get(key) ?? fresh
+  cell.list = fresh.list
+  cells.set(key, cell)
+  return cell
 }
 
 function scoreOf(chain: FilterChain, seen: Seen): number {

@@ -1,25 +1,27 @@
 /**
- * A listener at run time: connections in, each to the filter chain that fits. Bound to a port, or only the destination
+ * A listener at run time: connections in, each to the filter chain that fits. Bound to addresses, or only the destination
  * that a captured connection meant. In: sockets (its own or handed over). Out: connections that run by themselves.
- * Owns: its server socket, which stays across pushes, and the set of its connections.
+ * Owns: its server sockets, which stay across pushes, and the set of its connections.
  */
-import net from 'node:net'
-import type { HttpFilterCell } from '../filter/chain.ts'
-import type { Address, Dialer } from '../pool/dial.ts'
-import { addressLabel } from '../pool/dial.ts'
+import type net from 'node:net'
+import { addressLabel, localEnd, remoteEnd } from '../pool/address.ts'
+import type { Dialer } from '../pool/dial.ts'
 import type { ConnectionInfo, ProxyContext } from '../stream/context.ts'
 import { resetSide } from '../stream/tunnel.ts'
-import type { Connection, ConnectHandler, ConnectionOwner, Downlink } from './connection.ts'
+import { type BindAddress, Binding } from './binding.ts'
+import type { Connection, ConnectHandler, ConnectionOwner, Downlink, Origin } from './connection.ts'
 import { Downstream } from './downstream.ts'
 import {
   chainKey,
   type ChainTls,
   chooseChain,
+  type FilterCells,
   type FilterChain,
   type ListenerSpec,
   shareFilters,
 } from './filter-chain.ts'
 import { inspect, type Seen } from './inspector.ts'
+import { NO_HEADER, type Opening, readProxyHeader } from './proxy-header.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 /** A verified peer of a TLS connection. */
@@ -43,23 +45,21 @@ export interface ListenerDeps {
   ownId: () => string
   acceptor(tls: ChainTls): Acceptor
   /** Takes a captured connection to the listener of its destination (bound capture listeners only). */
-  onCapture(raw: net.Socket, own: Listener): void
+  onCapture(raw: net.Socket, own: Listener, opening: Opening, rest: Buffer | null): void
   /** CONNECT on the forward proxy's port. */
   onConnect: ConnectHandler
 }
-
-/** Sockets accepted beyond this wait in the kernel's queue: descriptors are kept for upstreams. */
-const MAX_CONNECTIONS = 16_384
 
 export class Listener implements ConnectionOwner {
   spec: ListenerSpec
   readonly #deps: ListenerDeps
   /** Each with the key of its chain. */
   readonly #connections = new Map<Connection, string>()
-  readonly #filters = new Map<string, HttpFilterCell>()
+  readonly #filters: FilterCells = { http: new Map(), network: new Map() }
   /** By what their TLS asks for; kept across pushes. */
   readonly #acceptors = new Map<string, Acceptor>()
-  #server: net.Server | null = null
+  /** By label of the address. */
+  readonly #bindings = new Map<string, Binding>()
   #closed = false
 
   constructor(spec: ListenerSpec, deps: ListenerDeps) {
@@ -72,54 +72,75 @@ export class Listener implements ConnectionOwner {
     return this.#connections.size
   }
   get isBound(): boolean {
-    return this.#server !== null
+    return this.#bindings.size > 0
   }
-  /** The port really bound (where 0 was asked for); 0 where there is none. */
-  get port(): number {
-    const address = this.#server?.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
+  /** Its addresses, with the ports really bound. */
+  get labels(): string[] {
+    return this.spec.addresses.map((address) => {
+      const port = this.#bindings.get(addressLabel(address))?.port ?? 0
+      return addressLabel('path' in address || port === 0 ? address : { host: address.host, port })
+    })
   }
 
   /**
-   * A new version: for the next connections. Those that are there go on as they began, with the new filters; where the
-   * new version has no chain for them (STRICT came), they finish what they are at.
+   * A new version: for the next connections. Those that are there go on as they began, as far as the new filters let
+   * them; where the new version has no chain for them (STRICT came), they finish what they are at.
    */
   update(spec: ListenerSpec): void {
     this.spec = spec
     const keys = shareFilters(spec, this.#filters)
-    for (const [connection, key] of this.#connections) if (!keys.has(key)) connection.drain()
+    for (const [connection, key] of this.#connections) {
+      if (keys.has(key)) connection.recheck()
+      else connection.drain()
+    }
   }
 
-  /** Binds; resolves to '' or to what the system said. */
-  bind(): Promise<string> {
-    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (raw) => {
-      if (this.spec.capture) this.#deps.onCapture(raw, this)
-      else this.accept(raw, null, null)
-    })
-    server.maxConnections = MAX_CONNECTIONS
-    this.#server = server
-    const { address } = this.spec
-    return new Promise((resolve) => {
-      server.once('error', (error) => {
-        this.#server = null
-        resolve(error.message)
-      })
-      server.listen('path' in address ? { path: address.path } : { host: address.host, port: address.port }, () => {
-        server.on('error', () => {})
-        resolve('')
-      })
-    })
+  isBoundTo(addresses: readonly BindAddress[]): boolean {
+    return addresses.length === this.#bindings.size && addresses.every((a) => this.#bindings.has(addressLabel(a)))
+  }
+
+  /**
+   * Binds those of `addresses` that are not bound, then lets go of the others. Resolves to '' or to what is in the way:
+   * then all is as it was.
+   */
+  async bind(addresses: readonly BindAddress[]): Promise<string> {
+    const fresh = addresses.filter((a) => !this.#bindings.has(addressLabel(a))).map((a) => new Binding(a))
+    const details = await Promise.all(fresh.map((binding) => binding.open((raw) => this.#onSocket(raw))))
+    const detail = details.find((d) => d !== '') ?? ''
+    if (detail !== '' || this.#closed) {
+      for (const binding of fresh) binding.close()
+      return detail
+    }
+    for (const binding of fresh) this.#bindings.set(addressLabel(binding.address), binding)
+    const wanted = new Set(addresses.map(addressLabel))
+    for (const [label, binding] of this.#bindings) {
+      if (wanted.has(label)) continue
+      binding.close()
+      this.#bindings.delete(label)
+    }
+    return ''
+  }
+
+  #onSocket(raw: net.Socket): void {
+    if (this.spec.proxyHeader)
+      readProxyHeader(raw, this.#deps.proxy.wheel, (opening, rest) => this.#onOpened(raw, opening, rest))
+    else this.#onOpened(raw, NO_HEADER, null)
+  }
+
+  #onOpened(raw: net.Socket, opening: Opening, rest: Buffer | null): void {
+    if (this.spec.useOriginalDst) this.#deps.onCapture(raw, this, opening, rest)
+    else this.accept(raw, rest, declared(opening))
   }
 
   /** A connection for this listener, with what was read of it. */
-  accept(raw: net.Socket, head: Buffer | null, originalDst: Address | null): void {
+  accept(raw: net.Socket, head: Buffer | null, origin: Origin): void {
     const { wheel } = this.#deps.proxy
     inspect(raw, head, this.spec.inspection, wheel, (seen, read) => {
       if (seen === null) return
       const chain = this.#closed ? null : chooseChain(this.spec, seen)
       if (chain === null) resetSide({ raw, socket: raw })
-      else if (chain.tls === null) this.#serve(chain, plainLink(raw, seen, originalDst), read)
-      else this.#handshake(chain, chain.tls, raw, seen, read, originalDst)
+      else if (chain.tls === null) this.#serve(chain, plainLink(raw, seen, origin), read)
+      else this.#handshake(chain, chain.tls, raw, seen, read, origin)
     })
   }
 
@@ -129,7 +150,7 @@ export class Listener implements ConnectionOwner {
     raw: net.Socket,
     seen: Seen,
     head: Buffer | null,
-    originalDst: Address | null,
+    origin: Origin,
   ): void {
     const key = `${tls.requireClientCertificate} ${tls.alpn.join(' ')}`
     let acceptor = this.#acceptors.get(key)
@@ -139,7 +160,7 @@ export class Listener implements ConnectionOwner {
     }
     acceptor.accept(raw, head, (error, socket, peer, certSha256) => {
       if (error !== null || socket === null) return
-      const link = plainLink(raw, seen, originalDst)
+      const link = plainLink(raw, seen, origin)
       link.socket = socket
       if (peer !== null) {
         link.info.peerId = peer.spiffeId
@@ -171,8 +192,8 @@ export class Listener implements ConnectionOwner {
   /** No new connections; those under way finish what they are at. */
   drain(): void {
     this.#closed = true
-    this.#server?.close()
-    this.#server = null
+    for (const binding of this.#bindings.values()) binding.close()
+    this.#bindings.clear()
     for (const connection of this.#connections.keys()) connection.drain()
   }
 
@@ -183,18 +204,25 @@ export class Listener implements ConnectionOwner {
   }
 }
 
-function plainLink(raw: net.Socket, seen: Seen, originalDst: Address | null): Downlink {
+/** What the header of another proxy says; one that repeats the source says that there was no destination. */
+function declared(opening: Opening): Origin {
+  if (opening.kind !== 'proxy') return { source: null, local: null, originalDst: null }
+  const { source, destination } = opening
+  const local = addressLabel(source) === addressLabel(destination) ? null : destination
+  return { source, local, originalDst: null }
+}
+
+function plainLink(raw: net.Socket, seen: Seen, { source, local, originalDst }: Origin): Downlink {
+  const remote = source ?? remoteEnd(raw)
+  const here = originalDst ?? local ?? localEnd(raw)
   const info: ConnectionInfo = {
-    localAddress: originalDst === null ? endLabel(raw.localAddress, raw.localPort) : addressLabel(originalDst),
-    remoteAddress: endLabel(raw.remoteAddress, raw.remotePort),
+    localAddress: here === null ? '' : addressLabel(here),
+    remoteAddress: remote === null ? '' : addressLabel(remote),
+    remote,
     peerId: '',
     sni: seen.sni,
     originalDst,
     clientCert: '',
   }
   return { socket: raw, raw, info }
-}
-
-function endLabel(host: string | undefined, port: number | undefined): string {
-  return host === undefined ? '' : addressLabel({ host, port: port ?? 0 })
 }

@@ -2,7 +2,7 @@
 import { normalizePath } from '../../lib/normalize-path.ts'
 import { parseTarget } from '../codec/http1/target.ts'
 import type { Exchange } from '../exchange.ts'
-import { addressLabel } from '../pool/dial.ts'
+import { addressLabel } from '../pool/address.ts'
 import type { ConnectionInfo } from '../stream/context.ts'
 
 const SLASH = 0x2f

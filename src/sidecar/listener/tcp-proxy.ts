@@ -7,11 +7,12 @@ import type { ClusterCell } from '../cluster/clusters.ts'
 import type { Endpoint } from '../cluster/endpoint.ts'
 import { Exchange } from '../exchange.ts'
 import { REPLY, runNetworkFilters } from '../filter/chain.ts'
-import { dial, type Dialer, type Link } from '../pool/dial.ts'
+import { localLabel } from '../pool/address.ts'
+import { dial, type Dialer, type Link, proxyHeader } from '../pool/dial.ts'
 import type { Limits } from '../pool/pool.ts'
 import type { TcpSettings } from '../stream/context.ts'
 import { localReply, type Fault } from '../stream/local-reply.ts'
-import { allowed } from '../stream/original-destination.ts'
+import { endpointFor } from '../stream/original-destination.ts'
 import { resetSide, Tunnel, type TunnelEnd } from '../stream/tunnel.ts'
 import { ALPN_TCP } from '../../xds/names.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
@@ -57,13 +58,21 @@ export class TcpProxy implements Connection {
     this.#head = head
     socket.pause()
     socket.on('error', this.#onGone).on('close', this.#onGone)
-    if (runNetworkFilters(filters, x) === REPLY && x.fault !== '') this.#refuse(x.fault, '')
+    if (runNetworkFilters(filters.list, x) === REPLY && x.fault !== '') this.#refuse(x.fault, '')
     else this.#connect()
   }
 
   /** Connections outlive their listener; who drains waits for them or destroys them. */
   drain(): void {
     // nothing can be asked of an opaque protocol
+  }
+
+  recheck(): void {
+    const x = this.#x
+    if (this.#over || runNetworkFilters(this.#settings.filters.list, x) !== REPLY || x.fault === '') return
+    this.#giveUp?.()
+    if (this.#tunnel === null) this.#refuse(x.fault, '')
+    else this.#tunnel.destroy()
   }
 
   destroy(): void {
@@ -90,9 +99,10 @@ export class TcpProxy implements Connection {
       this.#refuse('overflow', '')
       return
     }
-    const endpoint = cluster.spec.kind === 'original_dst' ? this.#original() : cluster.pick([], 0)
-    if (endpoint === null) {
-      this.#refuse('no_endpoint', '')
+    const { info } = this.#link
+    const endpoint = endpointFor(cluster, info, '', [], 0)
+    if (typeof endpoint === 'string') {
+      this.#refuse(endpoint, '')
       return
     }
     this.#endpoint = endpoint
@@ -103,23 +113,19 @@ export class TcpProxy implements Connection {
     x.upstreamHost = endpoint.label
     if (!x.inbound) x.destination = endpoint.workload
     const tls = endpoint.tls === null ? null : { ...endpoint.tls, alpn: ALPN_TCP }
-    this.#giveUp = dial(this.#dialer, endpoint.address, tls, cluster.spec.connectTimeoutMs, (fault, detail, link) => {
+    const { connectTimeoutMs: timeoutMs } = cluster.spec
+    const header = endpoint.proxyHeader ? proxyHeader(this.#dialer, info.remote, info.originalDst) : null
+    this.#giveUp = dial(this.#dialer, { address: endpoint.address, tls, timeoutMs, header }, (fault, detail, link) => {
       this.#giveUp = null
       if (link !== null) this.#relay(link)
       else this.#refuse(fault ?? 'connect_failure', detail)
     })
   }
 
-  #original(): Endpoint | null {
-    const { originalDst } = this.#link.info
-    const address = originalDst === null ? 'refused' : allowed(originalDst)
-    return address === 'refused' ? null : this.#cell!.cluster!.originalDestination(address)
-  }
-
   #relay(link: Link): void {
     const x = this.#x
     const { proxy, idleTimeoutMs } = this.#settings
-    x.upstreamLocalAddress = `${link.raw.localAddress ?? ''}:${link.raw.localPort ?? 0}`
+    x.upstreamLocalAddress = localLabel(link.raw)
     if (!x.inbound) {
       x.upstreamPrincipal = link.peerId
       x.mutualTls = link.peerId !== ''
@@ -127,12 +133,7 @@ export class TcpProxy implements Connection {
     proxy.telemetry.onTcpOpen(x)
     const { socket } = this.#link
     socket.off('error', this.#onGone).off('close', this.#onGone)
-    this.#tunnel = new Tunnel(this.#link, link, {
-      wheel: proxy.wheel,
-      idleMs: idleTimeoutMs,
-      nowMs: proxy.nowMs,
-      onEnd: (why) => this.#onTunnelEnd(why),
-    })
+    this.#tunnel = new Tunnel(this.#link, link, proxy, idleTimeoutMs, (why) => this.#onTunnelEnd(why))
     this.#tunnel.start(this.#head, null)
     this.#head = null
   }
@@ -153,7 +154,7 @@ export class TcpProxy implements Connection {
     x.responseFlags = row.flag
     x.responseCodeDetails = row.details
     x.upstreamTransportFailure = detail
-    if (this.#endpoint !== null) this.#endpoint.numFailed++
+    if (this.#endpoint !== null && fault !== 'rbac_denied') this.#endpoint.numFailed++
     this.#settings.proxy.telemetry.onTcpOpen(x)
     this.#finish()
     resetLater(this.#link)

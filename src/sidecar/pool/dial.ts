@@ -1,20 +1,14 @@
 /**
  * Connections to an endpoint: TCP or UNIX socket, mutual TLS above it where the endpoint wants it, one deadline for both.
  * In: an address, a transport. Out: one callback with a link or a fault. Owns: the socket until the callback.
+ * Between proxies a PROXY v2 header goes first, below TLS (Envoy: ProxyProtocolUpstreamTransport).
  */
 import net from 'node:net'
+import { encodeProxyHeader } from '../codec/proxy-v2.ts'
+import type { Address, IpAddress } from './address.ts'
 import { lookupPublic, REFUSED_TARGET } from './forbidden.ts'
 import { DirectInput } from './input.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
-
-/** `publicOnly`: named by a caller; what it resolves to must not be this host. */
-export type Address = { host: string; port: number; publicOnly?: boolean } | { path: string }
-
-/** `127.0.0.1:8080`, `[::1]:8080` or the path. */
-export function addressLabel(address: Address): string {
-  if ('path' in address) return address.path
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
-}
 
 /** What a TLS link to an endpoint must be. */
 export interface TlsTarget {
@@ -55,18 +49,30 @@ export interface TlsDialer {
 export interface Dialer {
   wheel: TimerWheel
   tls: TlsDialer
+  /** What a header says of a connection that belongs to no single client. */
+  ownAddress: IpAddress
 }
 
-/** Starts a connection; the returned function gives it up (then `done` is not called). `direct`: see input.ts. */
-export function dial(
-  dialer: Dialer,
-  address: Address,
-  tls: TlsTarget | null,
-  timeoutMs: number,
-  done: DialDone,
-  direct = false,
-): () => void {
-  const input = direct && tls === null ? new DirectInput() : null // below TLS the bytes are not ours to read
+export interface DialTarget {
+  address: Address
+  tls: TlsTarget | null
+  timeoutMs: number
+  /** The first bytes of the connection. */
+  header: Buffer | null
+  /** See input.ts. */
+  direct?: boolean
+}
+
+/** The header of a connection for `source` (`null`: for several clients) to `destination` (`null`: it names none). */
+export function proxyHeader(dialer: Dialer, source: IpAddress | null, destination: IpAddress | null): Buffer {
+  const from = source ?? dialer.ownAddress
+  return encodeProxyHeader(from, destination ?? from)
+}
+
+/** Starts a connection; the returned function gives it up (then `done` is not called). */
+export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => void {
+  const { address, tls, timeoutMs, header } = target
+  const input = target.direct === true && tls === null ? new DirectInput() : null // below TLS the bytes are not ours to read
 
   const options = { ...connectOptions(address), allowHalfOpen: true }
   const raw = net.connect(input === null ? options : { ...options, onread: input.onread })
@@ -87,6 +93,7 @@ export function dial(
   }
   const onClose = (): void => settle('connect_failure', 'connection closed', null)
   const onConnect = (): void => {
+    if (header !== null) raw.write(header)
     if (tls === null) {
       settle(null, '', { socket: raw, raw, peerId: '', generation: 0, input })
       return

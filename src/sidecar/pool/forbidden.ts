@@ -1,21 +1,54 @@
-/** Addresses that a caller may not reach through the proxy by naming them: this host itself and its links. */
+/**
+ * Addresses that a caller may not reach through the proxy by naming them: this host itself and its links, what is no
+ * single host, and the mesh's own ranges, where only a listener leads to somebody.
+ */
 import { lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { networkInterfaces } from 'node:os'
+
+const NETWORKS = [
+  ['0.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['224.0.0.0', 4], // multicast
+  ['240.0.0.0', 4], // virtual addresses of services; the broadcast address
+  ['10.244.0.0', 16], // pods
+  ['::', 96], // unspecified, loopback, IPv4-compatible
+  ['fe80::', 10],
+  ['ff00::', 8],
+  ['fd00:10:244::', 64], // pods
+  ['2001:2::', 48], // virtual addresses of services
+] as const
 
 const forbidden = new BlockList()
-forbidden.addSubnet('127.0.0.0', 8, 'ipv4')
-forbidden.addSubnet('0.0.0.0', 8, 'ipv4')
-forbidden.addSubnet('169.254.0.0', 16, 'ipv4')
-forbidden.addAddress('::1', 'ipv6')
-forbidden.addAddress('::', 'ipv6')
-forbidden.addSubnet('fe80::', 10, 'ipv6')
+for (const [network, prefix] of NETWORKS) forbidden.addSubnet(network, prefix, familyOf(network))
+
+/** Interfaces come and go (VPN, Wi-Fi), but asking the system costs. */
+const OWN_ADDRESSES_MS = 3000
+let own = new BlockList()
+let ownReadAtMs = -Infinity
+
+function ownAddresses(): BlockList {
+  const nowMs = performance.now()
+  if (nowMs - ownReadAtMs < OWN_ADDRESSES_MS) return own
+  ownReadAtMs = nowMs
+  own = new BlockList()
+  for (const list of Object.values(networkInterfaces()))
+    for (const { address } of list ?? []) own.addAddress(address, familyOf(address))
+  return own
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return address.includes(':') ? 'ipv6' : 'ipv4'
+}
 
 /** Of an IP address; a name is never forbidden itself, except `localhost`. */
 export function isForbiddenHost(host: string): boolean {
-  const version = isIP(host)
-  if (version === 0) return /^localhost\.?$/i.test(host) || /\.localhost\.?$/i.test(host)
+  if (isIP(host) === 0) return /^localhost\.?$/i.test(host) || /\.localhost\.?$/i.test(host)
+  const zone = host.indexOf('%')
+  const address = zone < 0 ? host : host.slice(0, zone)
   // BlockList looks into IPv4-mapped IPv6 addresses itself
-  return forbidden.check(host, version === 4 ? 'ipv4' : 'ipv6')
+  return forbidden.check(address, familyOf(address)) || ownAddresses().check(address, familyOf(address))
 }
 
 export const REFUSED_TARGET = 'EREFUSEDTARGET'

@@ -22,6 +22,7 @@ import {
 import { type Head, HeadReader } from '../codec/http1/head.ts'
 import { nameId } from '../codec/http1/names.ts'
 import { DONE, MORE } from '../codec/http1/verdict.ts'
+import { localLabel } from './address.ts'
 import type { ConnectFault, Link } from './dial.ts'
 import { listenTo, ownBytes } from './input.ts'
 import { Writer } from './writer.ts'
@@ -100,7 +101,7 @@ export class Http1Connection {
     const { socket } = link
     this.#socket = socket
     this.writer = new Writer(socket)
-    this.localAddress = `${link.raw.localAddress ?? ''}:${link.raw.localPort ?? 0}`
+    this.localAddress = localLabel(link.raw)
     for (const [event, handler] of this.#events) socket.on(event, handler)
     listenTo(link, this.#onBytes)
     if (link.raw !== socket) link.raw.on('error', () => {})

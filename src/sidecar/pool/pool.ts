@@ -4,7 +4,8 @@
  * A waiter takes whichever comes first, a connection that falls idle or the one dialled for it.
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
-import { type Address, type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
+import type { Address } from './address.ts'
+import { type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
 import { type ConnectionOwner, Http1Connection, type UpstreamHandler } from './http1.ts'
 
 /** Circuit limits of a cluster, shared by the pools of its endpoints (Envoy: circuit_breakers). */
@@ -20,6 +21,8 @@ export interface Limits {
 export interface PoolSettings {
   address: Address
   tls: TlsTarget | null
+  /** Begins each connection. */
+  header: Buffer | null
   connectTimeoutMs: number
   idleTimeoutMs: number
   /** 0: no bound. */
@@ -136,13 +139,13 @@ export class Http1Pool implements ConnectionOwner {
 
   #dialNext(): void {
     if (this.#limits.numConnections + this.#dials.size >= this.#limits.maxConnections) return
-    const { address, tls, connectTimeoutMs } = this.#settings
+    const { address, tls, header, connectTimeoutMs: timeoutMs } = this.#settings
     const done: DialDone = (fault, detail, link) => {
       this.#dials.delete(giveUp)
       if (link === null) this.#failWaiters(fault ?? 'connect_failure', detail)
       else this.#add(link)
     }
-    const giveUp = dial(this.#dialer, address, tls, connectTimeoutMs, done, true)
+    const giveUp = dial(this.#dialer, { address, tls, timeoutMs, header, direct: true }, done)
     this.#dials.add(giveUp)
   }
 

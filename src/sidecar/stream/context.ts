@@ -1,8 +1,8 @@
 /** What all requests of one listener share (compiled once per push) and what those of one connection share. */
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
-import type { Address } from '../pool/dial.ts'
+import type { IpAddress } from '../pool/address.ts'
 import type { TelemetrySink } from '../ports.ts'
-import type { HttpFilterCell, NetworkFilter } from '../filter/chain.ts'
+import type { HttpFilterCell, NetworkFilterCell } from '../filter/chain.ts'
 import type { RouteCell } from '../route/table.ts'
 import type { Workload } from '../workload.ts'
 import type { ClusterCell } from '../cluster/clusters.ts'
@@ -40,7 +40,7 @@ export interface HttpSettings {
 export interface TcpSettings {
   proxy: ProxyContext
   inbound: boolean
-  filters: readonly NetworkFilter[]
+  filters: NetworkFilterCell
   clusters: readonly ClusterCell[]
   upTo: readonly number[]
   idleTimeoutMs: number
@@ -50,11 +50,13 @@ export interface TcpSettings {
 export interface ConnectionInfo {
   localAddress: string
   remoteAddress: string
+  /** The same in parts; `null` where there is none. */
+  remote: IpAddress | null
   /** SPIFFE ID of the caller, '' without mutual TLS. */
   peerId: string
   sni: string
   /** Where a captured connection meant to go. */
-  originalDst: Address | null
+  originalDst: IpAddress | null
   /** Our part of x-forwarded-client-cert, '' without mutual TLS. */
   clientCert: string
 }

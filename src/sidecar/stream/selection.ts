@@ -8,7 +8,7 @@ import type { Exchange } from '../exchange.ts'
 import type { Limits } from '../pool/pool.ts'
 import type { ConnectionInfo } from './context.ts'
 import type { Fault } from './local-reply.ts'
-import { originalDestination } from './original-destination.ts'
+import { endpointFor } from './original-destination.ts'
 import type { Attempts } from './retry.ts'
 
 export class Selection {
@@ -33,13 +33,9 @@ export class Selection {
   pick(attempts: Attempts, info: ConnectionInfo, forwardProxy: boolean, x: Exchange): Fault | null {
     const cluster = this.#cell?.cluster ?? null
     if (cluster === null) return 'no_cluster'
-    let endpoint: Endpoint | null
-    if (cluster.spec.kind === 'original_dst') {
-      const address = originalDestination(info, forwardProxy, x.authority)
-      if (address === 'refused') return 'refused_target'
-      endpoint = address === null ? null : cluster.originalDestination(address)
-    } else endpoint = cluster.pick(attempts.tried, attempts.hostAttempts)
-    if (endpoint === null) return 'no_endpoint'
+    const authority = forwardProxy ? x.authority : ''
+    const endpoint = endpointFor(cluster, info, authority, attempts.tried, attempts.hostAttempts)
+    if (typeof endpoint === 'string') return endpoint
     this.endpoint = endpoint
     endpoint.numActive++
     endpoint.numTotal++

@@ -15,7 +15,7 @@ export interface TunnelSide {
   raw: Socket
 }
 
-export type TunnelEnd = 'ended' | 'downstream_reset' | 'upstream_reset' | 'idle'
+export type TunnelEnd = 'ended' | 'downstream_reset' | 'upstream_reset' | 'idle' | 'destroyed'
 
 /** Half-closed and silent: the other side has probably forgotten (else sockets would gather). */
 const HALF_CLOSED_IDLE_MS = 5 * 60 * 1000
@@ -37,15 +37,17 @@ export class Tunnel {
   constructor(
     down: TunnelSide,
     up: TunnelSide,
-    options: { wheel: TimerWheel; idleMs: number; nowMs: () => number; onEnd: (why: TunnelEnd) => void },
+    { wheel, nowMs }: { wheel: TimerWheel; nowMs: () => number },
+    idleMs: number,
+    onEnd: (why: TunnelEnd) => void,
   ) {
     this.#down = down
     this.#up = up
-    this.#wheel = options.wheel
-    this.#idleMs = options.idleMs
-    this.#nowMs = options.nowMs
-    this.#onEnd = options.onEnd
-    this.#lastMs = options.nowMs()
+    this.#wheel = wheel
+    this.#idleMs = idleMs
+    this.#nowMs = nowMs
+    this.#onEnd = onEnd
+    this.#lastMs = nowMs()
   }
 
   /** Sends on what was read already, then everything. */
@@ -63,7 +65,7 @@ export class Tunnel {
   }
 
   destroy(): void {
-    this.#finish('idle', null)
+    this.#finish('destroyed', null)
   }
 
   #join(from: TunnelSide, to: TunnelSide, fromDown: boolean): void {

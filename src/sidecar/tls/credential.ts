@@ -81,11 +81,15 @@ export class CredentialManager implements CredentialSource {
     this.#random = options.random ?? Math.random
   }
 
-  /** Resolves with the first credential in place, from disk at once or from the CA; rejects when the CA refuses. */
+  /**
+   * Resolves with the first credential in place, from disk at once or from the CA; rejects when the CA refuses. One from
+   * disk is another process's: where the supervisor has left a token, so that the CA is there, it is renewed at once.
+   */
   start(): Promise<void> {
     this.#readToken()
     this.#loadFromDisk()
     if (this.#credential !== undefined) {
+      if (this.#token !== undefined) this.#renewAtEpochMs = this.#nowEpochMs()
       this.#sleep()
       return Promise.resolve()
     }

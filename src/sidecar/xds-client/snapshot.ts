@@ -19,6 +19,8 @@ type Message = Cluster | Listener | RouteConfiguration | EndpointList | NameTabl
 export interface Rejection {
   name: string
   detail: string
+  /** It holds, and is tried again: an address that another process has. */
+  retried?: boolean
 }
 
 /** The part of the data path that configuration goes to. */
@@ -163,7 +165,8 @@ export class ConfigState {
     for (const { held, message } of changed) this.#listeners.set(held.name, message as Listener)
     for (const name of removed) this.#listeners.delete(name)
     const bad = await this.#target.setListeners([...this.#listeners.values()])
-    for (const { name } of bad) if (before.has(name)) restore(this.#listeners, name, before.get(name))
+    for (const { name, retried } of bad)
+      if (retried !== true && before.has(name)) restore(this.#listeners, name, before.get(name))
     return bad
   }
 }

@@ -25,6 +25,7 @@ const source: AdminSource = {
   prometheus: async () => '# HELP x\n',
   ads: () => ({ connected: true, streams: 1, responses: 2, nacks: 0, lastError: '' }),
   drain: () => void state.drained++,
+  appProbes: {},
   quit: () => void state.quits++,
 }
 

@@ -6,7 +6,11 @@ import { compileCluster, compileEndpoints } from '../../../src/sidecar/cluster/c
 import type { Endpoint } from '../../../src/sidecar/cluster/endpoint.ts'
 import { assignment, edsCluster, meshCluster, staticCluster, type XdsCluster } from '../../helpers/data-plane.ts'
 
-const dialer = { wheel: new TimerWheel(systemClock), tls: { generation: () => 0, handshake: () => {} } }
+const dialer = {
+  wheel: new TimerWheel(systemClock),
+  tls: { generation: () => 0, handshake: () => {} },
+  ownAddress: { host: '10.244.0.1', port: 0 },
+}
 
 function random(seed: number): () => number {
   let state = seed

@@ -21,6 +21,22 @@ void t.test('what was encoded is decoded, in any pieces, TLVs skipped', async (t
   }
 })
 
+void t.test('of two families both are written as IPv6, and read as what they are', (t) => {
+  for (const [from, to] of [
+    ['10.244.0.7', '2001:db8::1'],
+    ['2001:db8::1', '10.244.0.7'],
+  ] as const) {
+    const source = { host: from, port: 1 }
+    const destination = { host: to, port: 2 }
+    const header = encodeProxyHeader(source, destination)
+    t.equal(header[13], 0x21)
+    t.match(decodeProxyHeader(header), { kind: 'proxy', source, destination })
+  }
+  const dotted = encodeProxyHeader({ host: '::ffff:1.2.3.4', port: 1 }, { host: '64:ff9b::10.0.255.1', port: 2 })
+  t.match(decodeProxyHeader(dotted), { source: { host: '1.2.3.4' }, destination: { host: '64:ff9b::a00:ff01' } })
+  t.end()
+})
+
 void t.test('what is refused', async (t) => {
   const good = encodeProxyHeader({ host: '127.0.0.1', port: 1 }, { host: '127.0.0.1', port: 2 })
   const broken = (at: number, byte: number): Buffer => Buffer.from(good.map((b, i) => (i === at ? byte : b)))

@@ -1,0 +1,80 @@
+/**
+ * What the gateway has where pods are in mode `ns`: the listener that takes what leaves them, and a listener per pod
+ * address, so that a pod's own address leads to its inbound side in plain text, as in Kubernetes. Pure.
+ */
+import type { Pod } from '../../client/contract.ts'
+import { PASSTHROUGH_CLUSTER } from '../../xds/names.ts'
+import { ORIGINAL_DST, PROXY_PROTOCOL, tcpProxy } from './filters.ts'
+import { memo } from './memo.ts'
+import { duration, pipe, socketAddress, toResource, type Listener, type Resources } from './resource.ts'
+import type { Resource } from './snapshot.ts'
+import { RAW_BUFFER, withProxyHeader } from './tls.ts'
+
+const OUTBOUND = 2
+const EGRESS = 'egress'
+const CONNECT_TIMEOUT_MS = 10_000
+
+interface Egress {
+  CDS: Resources
+  LDS: Resources
+}
+
+const egressListener = memo(({ egressPipe = '' }: Pod): Resource =>
+  toResource('LDS', EGRESS, {
+    name: EGRESS,
+    address: pipe(egressPipe),
+    trafficDirection: OUTBOUND,
+    useOriginalDst: { value: true },
+    listenerFilters: [PROXY_PROTOCOL, ORIGINAL_DST],
+    defaultFilterChain: { filters: [tcpProxy(PASSTHROUGH_CLUSTER, [{ cluster: PASSTHROUGH_CLUSTER, weight: 0 }])] },
+  }),
+)
+
+export function egressResources(gateway: Pod, pods: ReadonlyMap<string, Pod>): Egress {
+  const { CDS, LDS } = podAddresses(pods)
+  return { CDS, LDS: new Map([[EGRESS, egressListener(gateway)], ...LDS]) }
+}
+
+const podAddresses = memo((pods: ReadonlyMap<string, Pod>): Egress => {
+  const CDS = new Map<string, Resource>()
+  const LDS = new Map<string, Resource>()
+  for (const pod of pods.values()) {
+    const own = addressesOf(pod)
+    for (const [name, resource] of own.CDS) CDS.set(name, resource)
+    for (const [name, resource] of own.LDS) LDS.set(name, resource)
+  }
+  return { CDS, LDS }
+})
+
+const addressesOf = memo((pod: Pod): Egress => {
+  const CDS = new Map<string, Resource>()
+  const LDS = new Map<string, Resource>()
+  for (const { containerPort, pipe: path } of pod.transparent === undefined ? [] : pod.ports) {
+    if (path === undefined) continue
+    const cluster = `pod|${containerPort}|${pod.namespace}|${pod.name}`
+    const endpoints = [{ lbEndpoints: [{ endpoint: { address: pipe(path) } }] }]
+    CDS.set(
+      cluster,
+      toResource('CDS', cluster, {
+        name: cluster,
+        type: 0,
+        connectTimeout: duration(CONNECT_TIMEOUT_MS),
+        loadAssignment: { clusterName: cluster, endpoints },
+        transportSocket: withProxyHeader(RAW_BUFFER),
+      }),
+    )
+    for (const address of [pod.address, pod.address6]) {
+      if (address === undefined) continue
+      const name = `${address}_${containerPort}`
+      const listener: Listener = {
+        name,
+        address: socketAddress(address, containerPort),
+        bindToPort: { value: false },
+        trafficDirection: OUTBOUND,
+        filterChains: [{ filters: [tcpProxy(cluster, [{ cluster, weight: 0 }])] }],
+      }
+      LDS.set(name, toResource('LDS', name, listener))
+    }
+  }
+  return { CDS, LDS }
+})

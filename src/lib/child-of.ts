@@ -1,0 +1,45 @@
+/**
+ * The child of a process that forks once and waits (`nsenter` before a PID namespace). In: its PID. Out: the child's, as
+ * this process counts. Linux only.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 2
+const WITHIN_MS = 10_000
+
+/** Rejects when the process ends before it has a child. */
+export async function childOf(pid: number): Promise<number> {
+  const deadlineMs = performance.now() + WITHIN_MS
+  while (performance.now() < deadlineMs) {
+    const child = listedChild(pid)
+    if (child !== undefined) return child
+    await sleep(POLL_MS)
+  }
+  throw new Error(`process ${pid} has no child after ${WITHIN_MS} ms`)
+}
+
+/** `/proc/PID/task/PID/children` where the kernel has it (CONFIG_PROC_CHILDREN), else by everybody's parent. */
+function listedChild(pid: number): number | undefined {
+  let list: string
+  try {
+    list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+  } catch {
+    if (parentOf(pid) === undefined) throw new Error(`process ${pid} has ended`)
+    return readdirSync('/proc')
+      .map(Number)
+      .find((one) => one > 0 && parentOf(one) === pid)
+  }
+  const first = list.trim().split(' ')[0] ?? ''
+  return first === '' ? undefined : Number(first)
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return state === 'Z' ? undefined : Number(parent)
+  } catch {
+    return undefined
+  }
+}
