@@ -1,9 +1,9 @@
-// A program outside the mesh: no sidecar, plain HTTP to the address that Kubernetes would publish in its
-// environment. Prints what became of each call; under STRICT mutual TLS they are refused.
+// A program outside the mesh: no sidecar, plain HTTP to the address that Kubernetes publishes in its environment, else to
+// the name. Prints what became of each call; under STRICT mutual TLS they are refused.
 import http from 'node:http'
 
-const host = process.env.CHECKOUT_SERVICE_SERVICE_HOST
-const port = process.env.CHECKOUT_SERVICE_SERVICE_PORT
+const host = process.env.CHECKOUT_SERVICE_SERVICE_HOST ?? 'checkout-service'
+const port = process.env.CHECKOUT_SERVICE_SERVICE_PORT ?? 8080
 
 function report(text) {
   console.log(`${new Date().toISOString()} ${text}`)

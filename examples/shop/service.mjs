@@ -33,7 +33,9 @@ export function serve(name, routes) {
     response.end(body)
   })
   const port = Number(process.env.PORT ?? 8080)
-  server.listen(port, '127.0.0.1', () => console.log(`${name} ${VERSION} listens on port ${port}`))
+  server.listen(port, process.env.POD_IP ?? '127.0.0.1', () =>
+    console.log(`${name} ${VERSION} listens on port ${port}`),
+  )
   process.on('SIGTERM', () => server.close(() => process.exit(0)))
 }
 

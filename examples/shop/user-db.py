@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-server = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
+server = ThreadingHTTPServer((os.environ.get("POD_IP", "127.0.0.1"), PORT), Handler)
 server.daemon_threads = True
 print(f"user-db {VERSION} (Python {sys.version.split()[0]}) listens on port {PORT}", flush=True)
 server.serve_forever()

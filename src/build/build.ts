@@ -1,6 +1,6 @@
 /**
  * Builds dist/: one bundle for each kind of process, so that each loads only what it needs.
- * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian}.js, and src/xds/generated/ before them.
+ * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian,load,attacker}.js, and src/xds/generated/ before them.
  */
 import { chmodSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -52,12 +52,20 @@ await Promise.all([
     entryPoints: { control: at('src/control/main.ts'), sidecar: at('src/sidecar/main.ts') },
     banner: { js: REQUIRE },
   }),
+  build({ ...common, entryPoints: { load: at('src/demo/load-worker.ts') }, banner: { js: REQUIRE } }),
   build({
     ...common,
     entryPoints: { pocketmesh: at('src/cli/main.ts') },
     banner: { js: `#!/usr/bin/env node\n${REQUIRE}` },
   }),
-  build({ ...common, entryPoints: { hook: at('src/supervisor/hook.ts'), guardian: at('src/supervisor/guardian.ts') } }),
+  build({
+    ...common,
+    entryPoints: {
+      hook: at('src/supervisor/hook.ts'),
+      guardian: at('src/supervisor/guardian.ts'),
+      attacker: at('src/attacks/program.ts'),
+    },
+  }),
 ])
 // `npm link` points to it
 chmodSync(at('dist/pocketmesh.js'), 0o755)

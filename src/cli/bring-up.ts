@@ -6,7 +6,8 @@ import type { ApplyResponse, PodStatus, PsResponse, StoredObject } from '../clie
 import { milliseconds } from './age.ts'
 import type { Context } from './context.ts'
 import { deliveryLine } from './delivery.ts'
-import { ENV_LIMIT, meshLine, psTable, publishedLines, reasonLines } from './ps-table.ts'
+import { interceptLine } from './intercept-line.ts'
+import { meshLine, psTable, publishedLines, reasonLines } from './ps-table.ts'
 import type { Source } from './sources.ts'
 import { strictWarningNow } from './strict-warning.ts'
 import { glyphsFor } from './style.ts'
@@ -58,7 +59,7 @@ export async function bringUp(
     context.print(`${counts}; ${deliveryLine(rest)}`)
   }
   for (const line of publishedLines(answer, context.paint)) context.print(line)
-  context.print(context.paint('dim', ENV_LIMIT))
+  context.print(context.paint('dim', await interceptLine(answer.mesh.intercept)))
   const warning = signal.aborted ? undefined : await strictWarningNow(context.control)
   if (warning !== undefined) context.note(`${context.paintErr('yellow', 'warning:')} ${warning}`)
   return { answer, waiting }

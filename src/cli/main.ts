@@ -17,6 +17,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   up: async () => (await import('./verbs/up.ts')).registerUp,
   down: async () => (await import('./verbs/down.ts')).registerDown,
   demo: async () => (await import('./verbs/demo.ts')).registerDemo,
+  attacks: async () => (await import('./verbs/attacks.ts')).registerAttacks,
   ps: async () => (await import('./verbs/ps.ts')).registerPs,
   logs: async () => (await import('./verbs/logs.ts')).registerLogs,
   restart: async () => (await import('./verbs/restart.ts')).registerRestart,

@@ -31,7 +31,7 @@ export function psTable(pods: readonly PodStatus[], options: PsTableOptions): st
 }
 
 function psRow(pod: PodStatus, nowEpochMs: number): Cell[] {
-  const apps = pod.ports.map((port) => `127.0.0.1:${port.appPort}`)
+  const apps = pod.ports.map((port) => `${pod.address}:${port.appPort}`)
   return [
     pod.name,
     pod.version === '' ? '-' : pod.version,
@@ -46,11 +46,11 @@ function psRow(pod: PodStatus, nowEpochMs: number): Cell[] {
   ]
 }
 
-/** Its inbound ports while it runs, else its state. */
-function sidecarCell({ sidecar, ports }: PodStatus): Cell {
+/** Its inbound ports of this machine while it runs, else its state. */
+function sidecarCell({ sidecar, ports, transparent }: PodStatus): Cell {
   if (sidecar === null) return { text: 'none', tint: 'dim' }
   if (sidecar.state !== 'running') return { text: sidecar.state, tint: STATE_TINT[sidecar.state] }
-  return ports.length === 0 ? 'running' : ports.map((port) => `:${port.listenPort}`).join(',')
+  return ports.length === 0 || transparent ? 'running' : ports.map((port) => `:${port.listenPort}`).join(',')
 }
 
 function wideCells(pod: PodStatus): Cell[] {
@@ -74,8 +74,3 @@ export function meshLine({ mesh }: PsResponse, paint: Paint): string {
 export function publishedLines({ published }: PsResponse, paint: Paint): string[] {
   return published.map(({ service, url }) => `  ${service}  ${paint('cyan', url)}`)
 }
-
-/** What interception by environment cannot promise: said at each start. */
-export const ENV_LIMIT =
-  'interception is by environment (no root): programs reach each other through their sidecars, but any local process ' +
-  "can still dial a program's own port"

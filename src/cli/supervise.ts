@@ -6,20 +6,29 @@ import pino from 'pino'
 import { entryCommand } from '../lib/entry.ts'
 import type { Home } from '../lib/home.ts'
 import type { Log } from '../lib/log.ts'
+import type { InterceptChoice } from '../supervisor/intercept.ts'
 import { CliError } from './errors.ts'
 
 /** Shown of the log when a detached supervisor fails. */
 const LAST_LINES = 10
 
+/** What a mesh is started with. */
+export interface MeshOptions {
+  intercept: InterceptChoice
+  /** Lifetime of certificates; `undefined`: the control plane's default. */
+  ttlSeconds: number | undefined
+}
+
 /** Supervises until SIGINT, SIGTERM or `down`; `onStarted` runs once the control plane answers. */
 export async function runSupervising(
   home: Home,
-  ttlSeconds: number | undefined,
+  { intercept, ttlSeconds }: MeshOptions,
   onStarted?: () => Promise<void>,
 ): Promise<void> {
   const { runSupervisor } = await import('../supervisor/supervisor.ts')
   await runSupervisor({
     home,
+    intercept,
     log: supervisorLog(home),
     ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
     ...(onStarted === undefined ? {} : { onStarted }),
@@ -46,7 +55,7 @@ export interface Detached {
 }
 
 /** Starts this program again as a supervisor in a session of its own. */
-export function startDetached(home: Home, ttlSeconds: number | undefined): Detached {
+export function startDetached(home: Home, { intercept, ttlSeconds }: MeshOptions): Detached {
   mkdirSync(home.logsDir, { recursive: true, mode: 0o700 })
   const log = openSync(logFile(home), 'a', 0o600)
   const { command, args } = entryCommand('cli')
@@ -55,6 +64,8 @@ export function startDetached(home: Home, ttlSeconds: number | undefined): Detac
     home.dir,
     'up',
     '--supervise',
+    '--intercept',
+    intercept,
     ...(ttlSeconds === undefined ? [] : ['--ttl', String(ttlSeconds)]),
   ]
   const child = spawn(command, [...args, ...flags], { detached: true, stdio: ['ignore', log, log] })

@@ -297,6 +297,10 @@ export interface PodStatus {
   ready: boolean
   pid: number | null
   sidecar: { pid: number | null; state: PodState; restarts: number; adminSocket: string } | null
+  /** Where its programs listen. */
+  address: string
+  /** In network namespaces of its own (mode `ns`). */
+  transparent: boolean
   ports: PodPort[]
   restarts: number
   /** Last exit of the program: `code 1`, `signal SIGKILL`. */

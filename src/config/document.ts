@@ -43,6 +43,8 @@ interface ScalarNode {
   type: 'scalar'
   at: Place
   value: string | number | boolean | null
+  /** Of a block (`|`): its first line and the column where its lines begin. */
+  textAt?: Place
 }
 
 export type Node = MapNode | ListNode | ScalarNode
@@ -90,7 +92,7 @@ export function parseText(text: string): ParsedText {
       if (++count > LIMITS.documents) {
         throw new Refusal('PM0006', place(document.contents.range[0]), `more than ${LIMITS.documents} documents`)
       }
-      const node = new Converter(place, budget, result.faults).convert(document.contents, 1)
+      const node = new Converter(text, place, budget, result.faults).convert(document.contents, 1)
       if (node.type !== 'scalar' || node.value !== null) result.documents.push(node)
     }
   } catch (e) {
@@ -124,6 +126,7 @@ function* compose(text: string, lines: LineCounter): Generator<Document.Parsed> 
 }
 
 class Converter {
+  readonly #text: string
   readonly #place: (offset: number) => Place
   readonly #budget: { values: number }
   readonly #faults: TextFault[]
@@ -131,7 +134,8 @@ class Converter {
   /** Anchors being expanded: an alias to one of them would never end. */
   readonly #open = new Set<ParsedNode>()
 
-  constructor(place: (offset: number) => Place, budget: { values: number }, faults: TextFault[]) {
+  constructor(text: string, place: (offset: number) => Place, budget: { values: number }, faults: TextFault[]) {
+    this.#text = text
     this.#place = place
     this.#budget = budget
     this.#faults = faults
@@ -148,13 +152,26 @@ class Converter {
       return target === undefined ? { type: 'scalar', at, value: null } : this.convert(target, depth)
     }
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, node)
-    if (isScalar(node)) return { type: 'scalar', at, value: scalarValue(node.value, node.source) }
+    if (isScalar(node)) {
+      const value = scalarValue(node.value, node.source)
+      const textAt = node.type === 'BLOCK_LITERAL' ? this.#textAt(node.range, at, String(value)) : undefined
+      return { type: 'scalar', at, value, ...(textAt === undefined ? {} : { textAt }) }
+    }
     this.#open.add(node)
     const collection: Node = isSeq(node)
       ? { type: 'list', at, items: node.items.map((item) => this.convert(item, depth + 1)) }
       : this.#map(node, at, depth)
     this.#open.delete(node)
     return collection
+  }
+
+  /** The block's lines stand below its `|`, all indented by what they have more than those of the value. */
+  #textAt([start, end]: readonly [number, number, number], at: Place, value: string): Place | undefined {
+    const lines = value.split('\n')
+    const first = lines.findIndex((line) => line !== '')
+    const raw = this.#text.slice(start, end).split(/\r?\n/)[first + 1]
+    if (first < 0 || raw === undefined) return undefined
+    return { line: at.line + 1, column: raw.length - (lines[first] ?? '').length + 1 }
   }
 
   #map(node: YAMLMap.Parsed, at: Place, depth: number): MapNode {

@@ -7,7 +7,7 @@ import { findKind, KINDS } from './kinds/index.ts'
 import type { KindDef } from './kinds/kind.ts'
 import { nearest } from './nearest.ts'
 import { rangeOf } from './read-scalar.ts'
-import type { Field, Schema, Support } from './schema.ts'
+import { object, type Field, type Schema, type Support } from './schema.ts'
 
 /** `partly`: the field counts, but something below it is ignored or refused. */
 export type Coverage = Support | 'partly'
@@ -55,7 +55,7 @@ export function explain(path: string): ExplainResult {
     const message = `no kind ${first || '(none)'}: ${KINDS.map((k) => k.kind).join(', ')}`
     return { ok: false, message, ...(guess && { suggestion: [guess, ...parts].join('.') }) }
   }
-  let schema = envelope(def)
+  let schema = envelopeWithTexts(def)
   let view: FieldView = {
     name: def.kind,
     type: 'object',
@@ -89,7 +89,20 @@ export function explain(path: string): ExplainResult {
 
 /** Every field of every kind with what the mesh makes of it. */
 export function explainCoverage(): CoverageRow[] {
-  return KINDS.flatMap((def) => (def.spec === undefined ? [] : rowsOf(def, def.spec, 'spec')))
+  return KINDS.flatMap((def) => (def.spec === undefined ? [] : rowsOf(def, bodyOf(def, def.spec), def.body ?? 'spec')))
+}
+
+/** Of a body of texts that are YAML of their own, what stands in those. */
+function bodyOf({ texts }: KindDef, spec: Schema): Schema {
+  return texts === undefined ? spec : object(texts, { open: true })
+}
+
+function envelopeWithTexts(def: KindDef): Schema {
+  const schema = envelope(def)
+  const name = def.body ?? 'spec'
+  const body = fieldsOf(schema)[name]
+  if (schema.type !== 'object' || body === undefined || def.texts === undefined) return schema
+  return { ...schema, fields: { ...schema.fields, [name]: { ...body, schema: bodyOf(def, body.schema) } } }
 }
 
 function rowsOf(def: KindDef, schema: Schema, path: string): CoverageRow[] {

@@ -125,7 +125,7 @@ function runRules(
 
 /** Turns a path below a node into a place: of the value, or of the nearest thing around it that exists. */
 export function reporter(root: Node, path: string, sink: Sink): Report {
-  return (code, parts, message, fix) => {
+  return (code, parts, message, fix, inside) => {
     let node: Node | undefined = root
     let { at } = root
     let where = path
@@ -137,8 +137,21 @@ export function reporter(root: Node, path: string, sink: Sink): Report {
       if (next !== undefined) at = next.at
       where = join(where, part)
     }
-    sink.add(code, at, where, message, fix)
+    const found = inside === undefined ? { at, message } : placeInside(node, at, inside, message)
+    sink.add(code, found.at, where, found.message, fix)
   }
+}
+
+/** The place in the file where it is known; else the line within the text is told. */
+function placeInside(
+  node: Node | undefined,
+  at: Place,
+  { line, column }: Place,
+  message: string,
+): { at: Place; message: string } {
+  const text = node?.type === 'scalar' ? node.textAt : undefined
+  if (text === undefined) return { at, message: `line ${line} of the text: ${message}` }
+  return { at: { line: text.line + line - 1, column: text.column + column - 1 }, message }
 }
 
 function fieldOf(node: MapNode, name: string): { keyAt: Place; value: Node } | undefined {

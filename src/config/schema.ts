@@ -3,6 +3,7 @@
  * `explain` (explain.ts) and, through `Infer`, the TypeScript type that translation works with.
  */
 import type { Code } from './catalogue.ts'
+import type { Place } from './document.ts'
 
 /** `ignored`: accepted with a warning, without effect. `refused`: an error, since ignoring it would mislead. */
 export type Support = 'supported' | 'ignored' | 'refused'
@@ -38,7 +39,14 @@ export interface Field<T = unknown, Required extends boolean = boolean> extends 
   required: Required
 }
 
-export type Report = (code: Code, at: readonly (string | number)[], message: string, fix?: string) => void
+/** `inside`: place in the text that stands at `at`. */
+export type Report = (
+  code: Code,
+  at: readonly (string | number)[],
+  message: string,
+  fix?: string,
+  inside?: Place,
+) => void
 
 interface Rule {
   /** Fields that must be free of faults, so that one fault is not told twice. */

@@ -1,7 +1,9 @@
 /**
- * `demo --check`: the demo's story without a terminal. Six claims, each measured on the running shop under load.
- * In: a started mesh. Out: one line per claim with its figures; true when all hold.
+ * `demo --check`: the demo's story without a terminal. Seven claims, each measured on the running shop under load.
+ * In: a started mesh, and the traps of its attacks. Out: one line per claim with its figures; true when all hold.
  */
+import type { HostTraps } from '../attacks/host-traps.ts'
+import { frontendIsRefused } from './claims/attacks.ts'
 import { controlPlaneKilled } from './claims/outage.ts'
 import { strictRefusesOutsider } from './claims/outsider.ts'
 import { certificatesRotate } from './claims/rotation.ts'
@@ -9,8 +11,8 @@ import { canaryAsAsked, changeUnderLoad } from './claims/split.ts'
 import type { Story, Verdict } from './claims/story.ts'
 import { settledCounters } from './claims/story.ts'
 import { wireIsEncrypted } from './claims/wire.ts'
-import { Load } from './load.ts'
 import type { DemoMesh } from './mesh.ts'
+import { PodLoad } from './pod-load.ts'
 import { CANARY_URL } from './shop.ts'
 
 const BACKGROUND_RATE = 50
@@ -24,14 +26,15 @@ const CLAIMS: readonly [name: string, claim: Claim][] = [
   ['certificates rotate under load', certificatesRotate],
   ['control plane killed for 10 s', controlPlaneKilled],
   ['the wire carries TLS only', wireIsEncrypted],
+  ['the frontend is refused at user-db', frontendIsRefused],
 ]
 
 /** Prints a line per claim; a claim that throws has failed, the others still run. */
-export async function checkStory(mesh: DemoMesh, print: (line: string) => void): Promise<boolean> {
-  const proxyPort = await mesh.proxyPortOf('frontend')
-  const background = new Load({ proxyPort, url: CANARY_URL, ratePerSecond: BACKGROUND_RATE })
-  const story = { mesh, proxyPort, background, start: await settledCounters(mesh) }
-  background.start()
+export async function checkStory(mesh: DemoMesh, traps: HostTraps, print: (line: string) => void): Promise<boolean> {
+  const place = await mesh.place('frontend')
+  const start = await settledCounters(mesh)
+  const background = new PodLoad(place, { url: CANARY_URL, ratePerSecond: BACKGROUND_RATE })
+  const story = { mesh, traps, place, background, start }
   let passed = 0
   for (const [index, [name, claim]] of CLAIMS.entries()) {
     const verdict = await claim(story).catch((error: unknown): Verdict => ({ ok: false, text: String(error) }))

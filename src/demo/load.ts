@@ -1,17 +1,30 @@
 /**
  * Open-loop load: requests start by the clock, whether or not earlier ones are done, so that a stall shows as
- * failures or long waits and not as less load. They go to a sidecar's HTTP proxy port, as a program with
- * HTTP_PROXY would send them. Owns its connections.
+ * failures or long waits and not as less load. In: a URL and a rate. Out: counts. Owns its connections.
  */
 import type { Pool } from 'undici'
 
 export interface LoadOptions {
-  /** TCP port of the sidecar's HTTP proxy on loopback. */
-  proxyPort: number
   url: string
   ratePerSecond: number
   headers?: Record<string, string>
   timeoutMs?: number
+  /** Port of an HTTP proxy on loopback, for requests in absolute form; absent: to where the URL leads. */
+  proxyPort?: number
+  /** Port on loopback that passes all on to where the URL leads. */
+  relayPort?: number
+}
+
+/** What became of the requests so far; plain data, to be sent between processes. */
+export interface LoadReport {
+  sent: number
+  failed: number
+  /** Answers with 200 by `x-version`. */
+  versions: Record<string, number>
+  /** `503`, `ECONNRESET`, ... */
+  failures: Record<string, number>
+  /** Connections that the other side closed. */
+  connectionsLost: number
 }
 
 /** A busy machine is slow; what counts here is what gets lost. */
@@ -20,7 +33,7 @@ const TICK_MS = 5
 /** After a pause of the whole process (a suspended laptop), missed requests are not all sent at once. */
 const MAX_CATCH_UP_MS = 1000
 const CONNECTIONS = 16
-/** Longer than any run: only the proxy closes connections. */
+/** Longer than any run: only the other side closes connections. */
 const KEEP_IDLE_MS = 600_000
 
 export class Load {
@@ -30,7 +43,7 @@ export class Load {
   readonly versions = new Map<string, number>()
   /** `503`, `ECONNRESET`, ... */
   readonly failures = new Map<string, number>()
-  /** Connections that the proxy closed. */
+  /** Connections that the other side closed. */
   connectionsLost = 0
   readonly #options: LoadOptions
   readonly #pool: Promise<Pool>
@@ -68,11 +81,15 @@ export class Load {
     await (await this.#pool).close()
   }
 
+  report(): LoadReport {
+    const { sent, failed, connectionsLost } = this
+    const [versions, failures] = [Object.fromEntries(this.versions), Object.fromEntries(this.failures)]
+    return { sent, failed, versions, failures, connectionsLost }
+  }
+
   /** `0 of 1,000 failed`, and why where some did. */
   summary(): string {
-    const reasons = [...this.failures].map(([reason, count]) => `${reason} x${count}`).join(', ')
-    const text = `${this.failed} of ${this.sent.toLocaleString('en-US')} failed`
-    return reasons === '' ? text : `${text} (${reasons})`
+    return loadSummary(this.report())
   }
 
   async #settle(): Promise<void> {
@@ -91,13 +108,14 @@ export class Load {
   }
 
   async #send(): Promise<void> {
-    const { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options
+    const { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, proxyPort } = this.#options
     try {
       const pool = await this.#pool
+      const { host, pathname, search } = new URL(url)
       const response = await pool.request({
         method: 'GET',
-        path: url,
-        headers: { ...headers, host: new URL(url).host },
+        path: proxyPort === undefined ? `${pathname}${search}` : url,
+        headers: { ...headers, host },
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
       })
@@ -116,9 +134,17 @@ export class Load {
   }
 }
 
-async function openPool({ proxyPort }: LoadOptions, onLost: () => void): Promise<Pool> {
+/** `0 of 1,000 failed`, and why where some did. */
+export function loadSummary({ sent, failed, failures }: LoadReport): string {
+  const reasons = Object.entries(failures).map(([reason, count]) => `${reason} x${count}`)
+  const text = `${failed} of ${sent.toLocaleString('en-US')} failed`
+  return reasons.length === 0 ? text : `${text} (${reasons.join(', ')})`
+}
+
+async function openPool({ url, proxyPort, relayPort }: LoadOptions, onLost: () => void): Promise<Pool> {
   const undici = await import('undici')
-  const origin = `http://127.0.0.1:${proxyPort}`
+  const port = proxyPort ?? relayPort
+  const origin = port === undefined ? new URL(url).origin : `http://127.0.0.1:${port}`
   const pool = new undici.Pool(origin, { connections: CONNECTIONS, pipelining: 1, keepAliveTimeout: KEEP_IDLE_MS })
   return pool.on('disconnect', (_origin, _targets, error) => {
     if (!(error instanceof undici.errors.InformationalError) && !(error instanceof undici.errors.ClientDestroyedError))

@@ -4,11 +4,12 @@
  */
 import { rm } from 'node:fs/promises'
 import { ControlClient } from '../client/control.ts'
-import type { ApplyRequest, Delivery, PodStatus } from '../client/contract.ts'
+import type { ApplyRequest, Delivery, EnvResponse, Pod, PodPort, PodStatus } from '../client/contract.ts'
 import { PlainError, UnreachableError } from '../client/errors.ts'
 import { SupervisorClient } from '../client/supervisor.ts'
 import type { Home } from '../lib/home.ts'
 import { createLog } from '../lib/log.ts'
+import type { InterceptChoice } from '../supervisor/intercept.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { startSupervisor } from '../supervisor/supervisor.ts'
 import { Scraper } from './scrape.ts'
@@ -20,12 +21,16 @@ const POLL_MS = 50
 
 export interface DemoMeshOptions {
   home: Home
+  intercept: InterceptChoice
   /** Lifetime of certificates. */
   ttlSeconds: number
   /** Forget what an earlier run left. */
   fresh: boolean
   sources: ApplyRequest['sources']
 }
+
+/** Where a relay listens. */
+export type Detour = Pick<PodPort, 'advertisedPort' | 'advertisedPipe'>
 
 export class DemoMesh {
   readonly home: Home
@@ -44,9 +49,9 @@ export class DemoMesh {
 
   /** Resolves when every pod is ready; whatever was started is stopped again when that fails. */
   static async start(options: DemoMeshOptions): Promise<DemoMesh> {
-    const { home, ttlSeconds, fresh, sources } = options
+    const { home, intercept, ttlSeconds, fresh, sources } = options
     if (fresh && !(await isRunning(home))) await rm(home.dir, { recursive: true, force: true })
-    const mesh = new DemoMesh(home, await startSupervisor({ home, ttlSeconds, log: quietLog() }))
+    const mesh = new DemoMesh(home, await startSupervisor({ home, intercept, ttlSeconds, log: quietLog() }))
     try {
       await mesh.control.apply({ sources, namespace: NAMESPACE, pruneOwner: 'demo' })
       await mesh.#allReady()
@@ -74,12 +79,17 @@ export class DemoMesh {
     return pod
   }
 
-  /** The HTTP proxy port of the sidecar beside this workload. */
-  async proxyPortOf(workload: string): Promise<number> {
-    const { env } = await this.supervisor.env(workload, NAMESPACE)
-    const proxy = env['HTTP_PROXY'] ?? env['http_proxy']
-    if (proxy === undefined) throw new Error(`workload ${workload} has no HTTP_PROXY`)
-    return Number(new URL(proxy).port)
+  /** How to run a program beside this workload's own. */
+  place(workload: string): Promise<EnvResponse> {
+    return this.supervisor.env(workload, NAMESPACE)
+  }
+
+  /** A pod as it is registered. */
+  async registered({ name, namespace }: { name: string; namespace: string }): Promise<Pod> {
+    const { items } = await this.control.pods()
+    const found = items.find((pod) => pod.name === name && pod.namespace === namespace)
+    if (found === undefined) throw new Error(`${name} is not registered`)
+    return found
   }
 
   /** `kill -9`; started again after `forMs`. */
@@ -87,14 +97,12 @@ export class DemoMesh {
     await this.supervisor.kill({ target: 'control', namespace: NAMESPACE, forMs })
   }
 
-  /** Has endpoints of this pod carry another port; `undefined` takes that back. Waits for the proxies. */
-  async advertise(pod: PodStatus, containerPort: number, advertisedPort: number | undefined): Promise<void> {
-    const { items } = await this.control.pods()
-    const registered = items.find(({ name, namespace }) => name === pod.name && namespace === pod.namespace)
-    if (registered === undefined) throw new Error(`${pod.name} is not registered`)
-    const ports = registered.ports.map(({ advertisedPort: _old, ...port }) => {
-      return port.containerPort === containerPort && advertisedPort !== undefined ? { ...port, advertisedPort } : port
-    })
+  /** Has endpoints of this pod's port lead elsewhere; `{}` takes that back. Waits for the proxies. */
+  async advertise(pod: PodStatus, containerPort: number, detour: Detour): Promise<void> {
+    const registered = await this.registered(pod)
+    const ports = registered.ports.map(({ advertisedPort: _port, advertisedPipe: _pipe, ...port }) =>
+      port.containerPort === containerPort ? { ...port, ...detour } : port,
+    )
     const { revision } = await this.control.putPod({ ...registered, ports })
     await this.control.delivery(revision, DELIVERY_WITHIN_MS)
   }

@@ -1,11 +1,15 @@
 /**
- * A TCP relay that keeps a copy of what passes: the evidence of what is on a wire. In: a port to pass on to.
+ * A relay that keeps a copy of what passes: the evidence of what is on a wire. In: where to pass on to.
  * Out: the bytes of each direction of each connection, up to a limit. Owns its listener and connections.
  */
+import { rmSync } from 'node:fs'
 import { createServer, connect } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
 const MAX_BYTES = 1024 * 1024
+
+/** A TCP port, or a UNIX socket. */
+export type RelayTarget = { host: string; port: number } | { path: string }
 
 export interface Recording {
   /** From the caller, and back to it. */
@@ -27,17 +31,18 @@ export class RecordingRelay {
   readonly #sockets = new Set<Socket>()
   readonly #tapes: Tape[] = []
 
-  private constructor(targetPort: number) {
+  private constructor(target: RelayTarget) {
     // half-open: one side may end while the other still sends
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (caller) => this.#join(caller, targetPort))
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (caller) => this.#join(caller, target))
   }
 
-  /** Listens on a free port of loopback. */
-  static async open(targetPort: number): Promise<RecordingRelay> {
-    const relay = new RecordingRelay(targetPort)
+  /** Listens on a UNIX socket of this path, else on a free port of loopback. */
+  static async open(target: RelayTarget, path?: string): Promise<RecordingRelay> {
+    const relay = new RecordingRelay(target)
+    if (path !== undefined) rmSync(path, { force: true })
     await new Promise<void>((done, fail) => {
       relay.#server.once('error', fail)
-      relay.#server.listen(0, '127.0.0.1', done)
+      relay.#server.listen(path === undefined ? { port: 0, host: '127.0.0.1' } : { path }, done)
     })
     return relay
   }
@@ -56,8 +61,8 @@ export class RecordingRelay {
     await closed
   }
 
-  #join(caller: Socket, targetPort: number): void {
-    const target = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  #join(caller: Socket, to: RelayTarget): void {
+    const target = connect({ ...to, allowHalfOpen: true, noDelay: true })
     this.#pass(caller, target, 'request')
     this.#pass(target, caller, 'response')
   }
@@ -79,4 +84,9 @@ export class RecordingRelay {
       if (from.errored !== null || !from.readableEnded) to.destroy()
     })
   }
+}
+
+/** How often a word stands in what passed. */
+export function occurrences(relay: RecordingRelay, word: string): number {
+  return relay.recordings().reduce((sum, { bytes }) => sum + bytes.toString('latin1').split(word).length - 1, 0)
 }

@@ -25,7 +25,7 @@ function listedChild(pid: number): number | undefined {
   try {
     list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
   } catch {
-    if (parentOf(pid) === undefined) throw new Error(`process ${pid} has ended`)
+    if (parentOf(pid) === undefined) throw new Error('it ended before it was in its pod')
     return readdirSync('/proc')
       .map(Number)
       .find((one) => one > 0 && parentOf(one) === pid)

@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-export type EntryKind = 'cli' | 'control' | 'sidecar' | 'guardian' | 'hook'
+export type EntryKind = 'cli' | 'control' | 'sidecar' | 'guardian' | 'hook' | 'load' | 'attacker'
 
 export interface EntryCommand {
   command: string
@@ -19,6 +19,8 @@ const BUNDLES: Record<EntryKind, string> = {
   sidecar: 'sidecar.js',
   guardian: 'guardian.js',
   hook: 'hook.js',
+  load: 'load.js',
+  attacker: 'attacker.js',
 }
 
 const SOURCES: Record<EntryKind, string> = {
@@ -27,6 +29,8 @@ const SOURCES: Record<EntryKind, string> = {
   sidecar: 'sidecar/main.ts',
   guardian: 'supervisor/guardian.ts',
   hook: 'supervisor/hook.ts',
+  load: 'demo/load-worker.ts',
+  attacker: 'attacks/program.ts',
 }
 
 /**

@@ -25,12 +25,19 @@ const filled: Check = (v) => (typeof v === 'string' && v !== '' ? undefined : 'm
 const flag: Check = (v) => (typeof v === 'boolean' ? undefined : 'must be true or false')
 const object: Check = (v) =>
   typeof v === 'object' && v !== null && !Array.isArray(v) ? undefined : 'must be an object'
+const list: Check = (v) => (Array.isArray(v) ? undefined : 'must be a list')
+const scheme: Check = (v) => (v === 'http' || v === 'https' ? undefined : 'must be http or https')
+const port: Check = (v) =>
+  Number.isInteger(v) && Number(v) > 0 && Number(v) < 65_536 ? undefined : 'must be a port from 1 to 65535'
+const limit: Check = (v) => (Number.isFinite(v) && Number(v) > 0 ? undefined : 'must be a number of ms above 0')
 const duration: Check = (v) => (Number.isFinite(v) && Number(v) >= 0 ? undefined : 'must be a number of ms from 0 on')
 const address: Check = (v) => (typeof v === 'string' && isIP(v) !== 0 ? undefined : 'must be an IP address')
 const node: Check = (v) =>
   parseNodeId(String(v)) === undefined ? 'must be a node ID (sidecar~IP~POD.NS~NS.svc.DOMAIN)' : undefined
 
-const CHECKS: Record<string, Check> = {
+type Checks = Record<string, Check>
+
+const CHECKS: Checks = {
   node: object,
   'node.id': node,
   'node.cluster': text,
@@ -58,6 +65,11 @@ const CHECKS: Record<string, Check> = {
   appProbes: optional(object),
 }
 
+const PROBE_PATH = /^\/app-health\/[^/]+\/(readyz|livez|startupz)$/
+const PROBE_CHECKS: Checks = { host: address, port, timeoutMs: limit, http: optional(object) }
+const GET_CHECKS: Checks = { scheme, path: text, headers: list }
+const HEADER_CHECKS: Checks = { name: filled, value: text }
+
 /** Throws BootstrapError with all faults. */
 export function parseBootstrap(json: string): SidecarBootstrap {
   let value: unknown
@@ -66,15 +78,37 @@ export function parseBootstrap(json: string): SidecarBootstrap {
   } catch (error) {
     throw new BootstrapError(`not JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
-  const faults: string[] = []
-  for (const [path, check] of Object.entries(CHECKS)) {
-    const fault = check(
-      path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | null)?.[key], value),
-    )
-    if (fault !== undefined) faults.push(`${path} ${fault}`)
-  }
+  const faults = [...faultsOf(value, CHECKS), ...probeFaults(at(value, 'appProbes'))]
   if (faults.length > 0) throw new BootstrapError(faults.join('; '))
   return value as SidecarBootstrap
+}
+
+/** The value at a path in dots. */
+function at(value: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((v, key) => (v as Record<string, unknown> | null | undefined)?.[key], value)
+}
+
+function faultsOf(value: unknown, checks: Checks, prefix = ''): string[] {
+  return Object.entries(checks).flatMap(([path, check]) => {
+    const fault = check(at(value, path))
+    return fault === undefined ? [] : [`${prefix}${path} ${fault}`]
+  })
+}
+
+function probeFaults(probes: unknown): string[] {
+  if (object(probes) !== undefined) return []
+  return Object.entries(probes as Record<string, unknown>).flatMap(([path, probe]) => {
+    const prefix = `appProbes[${path}]`
+    const faults = faultsOf(probe, PROBE_CHECKS, `${prefix}.`)
+    if (!PROBE_PATH.test(path)) faults.push(`${prefix} must be at /app-health/NAME/readyz, livez or startupz`)
+    const get = at(probe, 'http')
+    if (object(get) !== undefined) return faults
+    faults.push(...faultsOf(get, GET_CHECKS, `${prefix}.http.`))
+    const headers = at(get, 'headers')
+    if (Array.isArray(headers))
+      headers.forEach((one, i) => faults.push(...faultsOf(one, HEADER_CHECKS, `${prefix}.http.headers[${i}].`)))
+    return faults
+  })
 }
 
 /** This workload, by Istio's rules for canonical names. */

@@ -55,8 +55,6 @@ export class Sidecar {
   #ads: AdsClient | undefined
   #dns: DnsServer | undefined
   #dnsRelay: DnsRelay | undefined
-  /** Why names are not answered yet; '': they are, or nobody asks. */
-  #dnsFault = ''
   /** Tables of names that are not on disk yet. */
   #namesPending = 0
   #writingNames: Promise<void> = Promise.resolve()
@@ -132,20 +130,20 @@ export class Sidecar {
 
   /** Loaded only where it is asked for: most of it is the codec. */
   async #startNames(): Promise<void> {
-    const { dnsAddress, dnsUpstream, dnsRelay } = this.#bootstrap
+    const { dnsAddress, dnsUpstream: upstream, dnsRelay } = this.#bootstrap
+    const [clock, log] = [this.#clock, this.#log]
     if (dnsRelay !== undefined) {
       const { DnsRelay } = await import('./capture/dns-relay.ts')
-      this.#dnsRelay = new DnsRelay(dnsRelay)
+      const { MachineResolver } = await import('./capture/dns-machine.ts')
+      this.#dnsRelay = new DnsRelay(dnsRelay, new MachineResolver({ clock }))
       await this.#dnsRelay.start()
     }
     if (dnsAddress === undefined) return
     const { DnsServer } = await import('./capture/dns.ts')
-    const mayLeave = (): boolean => this.#dataPlane.clusterStats().some(({ name }) => name === PASSTHROUGH_CLUSTER)
-    this.#dns = new DnsServer({ address: dnsAddress, port: DNS_PORT, upstream: dnsUpstream, mayLeave })
-    await this.#dns.start().catch((error: Error) => {
-      this.#dnsFault = error.message
-      this.#log.error({ err: error }, 'no DNS server')
-    })
+    // a pod is given no such cluster where nothing may leave the mesh
+    const mayLeave = (): boolean => this.#state.held('CDS').has(PASSTHROUGH_CLUSTER)
+    this.#dns = new DnsServer({ address: dnsAddress, port: DNS_PORT, upstream, mayLeave, clock, log })
+    await this.#dns.start()
   }
 
   /** What is still missing before it serves. */
@@ -155,7 +153,8 @@ export class Sidecar {
     if (!this.#state.applied.has('LDS')) missing.push('listeners (LDS)')
     if (!this.#state.applied.has('NDS') || this.#namesPending > 0) missing.push('names (NDS)')
     for (const listener of this.#dataPlane.unbound()) missing.push(`the address of ${listener}`)
-    if (this.#dnsFault !== '') missing.push(`a DNS server (${this.#dnsFault})`)
+    const dnsFault = this.#dns?.fault ?? ''
+    if (dnsFault !== '') missing.push(`a DNS server (${dnsFault})`)
     return missing
   }
 

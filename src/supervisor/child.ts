@@ -34,16 +34,15 @@ export class Child {
   readonly exited: Promise<string>
   #running = true
 
-  constructor(process: ChildProcess, pid: number, onExit: () => void) {
+  /** `ended`: asked for when the process was started, for it may have ended since. */
+  constructor(pid: number, ended: Promise<string>, onExit: () => void) {
     this.pid = pid
-    this.exited = new Promise((done) => {
-      process.once('exit', (code, signal) => {
-        this.#running = false
-        // what the program has started goes with it
-        killGroup(pid, 'SIGKILL')
-        onExit()
-        done(signal === null ? `code ${code}` : `signal ${signal}`)
-      })
+    this.exited = ended.then((exit) => {
+      this.#running = false
+      // what the program has started goes with it
+      killGroup(pid, 'SIGKILL')
+      onExit()
+      return exit
     })
   }
 
@@ -71,9 +70,10 @@ export async function startOwn(
   const process = spawn(command, args, { cwd: spec.cwd, env: spec.env, stdio: ['pipe', log, log], detached: true })
   closeSync(log)
   process.stdin?.on('error', () => undefined)
+  const ended = endOf(process)
   const pid = await pidOf(process)
   keepers.state.add(pid, spec.what)
-  return new Child(process, pid, () => keepers.state.remove(pid))
+  return new Child(pid, ended, () => keepers.state.remove(pid))
 }
 
 /**
@@ -98,9 +98,10 @@ export async function startProgram(
   closeSync(log)
   const go = process.stdio[3] as Writable
   go.on('error', () => undefined)
+  const ended = endOf(process)
   const started = await pidOf(process)
   const pid = prefix.length === 0 ? started : await childOf(started)
-  const child = new Child(process, pid, () => {
+  const child = new Child(pid, ended, () => {
     keepers.guardian.remove(pid)
     keepers.state.remove(pid)
   })
@@ -108,6 +109,12 @@ export async function startProgram(
   await keepers.guardian.add(pid, processStartTime(pid) ?? '')
   go.end('go\n')
   return child
+}
+
+function endOf(process: ChildProcess): Promise<string> {
+  return new Promise((done) => {
+    process.once('exit', (code, signal) => done(signal === null ? `code ${code}` : `signal ${signal}`))
+  })
 }
 
 function pidOf(process: ChildProcess): Promise<number> {

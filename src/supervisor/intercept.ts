@@ -5,6 +5,11 @@ import { namespaceSupport } from './ns/support.ts'
 
 export type InterceptChoice = 'auto' | InterceptMode
 
+export const GUARANTEE: Readonly<Record<InterceptMode, string>> = {
+  ns: 'pods have network namespaces of their own; nothing reaches or leaves a program but through its sidecar',
+  env: "programs are led to their sidecars by environment; any local process can still dial a program's own port",
+}
+
 /** `auto` is `ns` where this machine allows it. Rejects where `ns` was asked for by name and is not to be had. */
 export async function chooseMode(choice: InterceptChoice): Promise<InterceptMode> {
   if (choice === 'env') return 'env'

@@ -296,6 +296,8 @@ export class PodRunner {
       ready: this.ready,
       pid: first?.pid ?? null,
       sidecar: this.plan.template.sidecar ? (this.#sidecar?.status ?? null) : null,
+      address: this.#network.place.address,
+      transparent: this.#network.place.transparent !== undefined,
       ports: this.#pod?.ports ?? [],
       restarts: this.#programs.reduce((sum, program) => sum + program.restarts, 0),
       exit: this.#programs.find((program) => program.exit !== null)?.exit ?? null,

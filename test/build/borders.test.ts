@@ -18,6 +18,8 @@ const PLANTED = [
   ['src/lib/x.ts', '../config/object.ts', 'leaves'],
   ['src/supervisor/hook.ts', '../lib/home.ts', 'hook'],
   ['src/cli/x.ts', '../sidecar/exchange.ts', 'speaks the API'],
+  ['src/attacks/x.ts', '../sidecar/exchange.ts', 'from outside'],
+  ['src/supervisor/x.ts', '../attacks/list.ts', 'over their APIs'],
 ] as const
 
 t.test('an import against the layers is refused by the linter, with its reason', async (t) => {

@@ -302,6 +302,8 @@ const status = (change: Partial<PodStatus> = {}): PodStatus => ({
   ready: true,
   pid: 42,
   sidecar: { pid: 43, state: 'running', restarts: 1, adminSocket: '/s' },
+  address: '127.0.0.1',
+  transparent: false,
   ports: [{ name: 'http', containerPort: 8080, appPort: 7001, listenPort: 17001 }],
   restarts: 0,
   exit: null,

@@ -38,7 +38,7 @@ t.test('up -d starts a mesh, other verbs work on it, down leaves nothing behind'
   t.equal(bad.code, 65, bad.err)
   t.notOk(existsSync(join(home, 'store')), 'nothing was started for a bad file')
 
-  const up = await run('up', '-f', 'mesh.yaml', '-d', '--wait', '--timeout', '60')
+  const up = await run('up', '-f', 'mesh.yaml', '-d', '--wait', '--timeout', '60', '--intercept', 'env')
   t.equal(up.code, 0, up.out + up.err)
   t.match(
     up.out,
@@ -108,7 +108,7 @@ metadata: {name: talker, annotations: {pocketmesh.dev/publish: "${port}"}}
 spec: {selector: {app: talker}, ports: [{name: http, port: 80}]}`
     writeFileSync(join(files, 'mesh.yaml'), bare + service)
 
-    const without = await run('up', '-f', files, '-d', '--wait')
+    const without = await run('up', '-f', files, '-d', '--wait', '--intercept', 'env')
     t.same([without.code, /error: cannot become ready: talker-0/.test(without.err)], [75, true], without.err)
     t.match(
       without.out,
@@ -118,7 +118,7 @@ spec: {selector: {app: talker}, ports: [{name: http, port: 80}]}`
     t.notMatch(without.out, 'http://127.0.0.1')
 
     writeFileSync(join(files, 'pocketmesh.yaml'), `images: {none: ${JSON.stringify(TALKER)}}`)
-    const up = await run('up', '-f', files, '-d', '--wait')
+    const up = await run('up', '-f', files, '-d', '--wait', '--intercept', 'env')
     t.equal(up.code, 0, up.out + up.err)
     t.match((await run('logs', 'talker')).out, /hello from blue/)
   },
@@ -129,7 +129,7 @@ t.test('up in the foreground shows logs, and ends with its programs on Ctrl-C wi
   t.teardown(() => removeHome(home))
   writeFileSync(join(home, 'mesh.yaml'), deployment('talker', 'while :; do echo tick; sleep 0.1; done'))
   const { command, args } = entryCommand('cli')
-  const up = spawn(command, [...args, '--home', home, 'up', join(home, 'mesh.yaml')])
+  const up = spawn(command, [...args, '--home', home, 'up', '--intercept', 'env', join(home, 'mesh.yaml')])
   t.teardown(() => up.kill('SIGKILL'))
   let out = ''
   up.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))

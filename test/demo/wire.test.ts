@@ -4,8 +4,13 @@ import { createServer as createHttp } from 'node:http'
 import { createServer, connect } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Load } from '../../src/demo/load.ts'
-import { RecordingRelay } from '../../src/demo/relay.ts'
+import { PodLoad } from '../../src/demo/pod-load.ts'
+import { readProxyHeader } from '../../src/demo/proxy-header.ts'
+import { occurrences, RecordingRelay } from '../../src/demo/relay.ts'
 import { readTlsRecords } from '../../src/demo/tls-records.ts'
 
 async function listening(t: Test, server: Server): Promise<number> {
@@ -51,7 +56,7 @@ t.test('a relay passes both ways, half-closes, and keeps what passed', async (t)
     socket.on('data', (chunk) => socket.write(chunk.toString().toUpperCase()))
     socket.on('end', () => socket.end('!'))
   })
-  const relay = await RecordingRelay.open(await listening(t, echo))
+  const relay = await RecordingRelay.open({ host: '127.0.0.1', port: await listening(t, echo) })
   t.teardown(() => relay.close())
   const socket = connect({ port: relay.port, host: '127.0.0.1', allowHalfOpen: true })
   socket.end('canary')
@@ -69,7 +74,7 @@ t.test('a relay to a port where nobody listens closes its caller', async (t) => 
   const server = createServer()
   const port = await listening(t, server)
   server.close()
-  const relay = await RecordingRelay.open(port)
+  const relay = await RecordingRelay.open({ host: '127.0.0.1', port })
   t.teardown(() => relay.close())
   const socket = connect(relay.port, '127.0.0.1')
   await once(socket, 'close')
@@ -95,4 +100,67 @@ t.test('a load counts answers by version and failures by reason', async (t) => {
   t.equal((load.versions.get('v1') ?? 0) + (load.versions.get('v2') ?? 0), 88)
   t.equal(load.connectionsLost, 2)
   t.match(load.summary(), /^12 of 100 failed \(503 x10, .* x2\)$/)
+})
+
+t.test('a relay between UNIX sockets counts the words that pass', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'relay-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const target = createServer((socket) => socket.end('one canary')).listen(join(dir, 'target.sock'))
+  await once(target, 'listening')
+  t.teardown(() => target.close())
+  const path = join(dir, 'relay.sock')
+  writeFileSync(path, 'left behind')
+  const relay = await RecordingRelay.open({ path: join(dir, 'target.sock') }, path)
+  t.teardown(() => relay.close())
+  const socket = connect(path).end('canary, canary')
+  await once(socket.resume(), 'close')
+  t.equal(occurrences(relay, 'canary'), 3)
+})
+
+const signature = '0d0a0d0a000d0a515549540a'
+const headers: [sentence: string, bytes: string, expected: object][] = [
+  ['IPv4', `${signature}2111000c0af400020af400030fa01f90ff`, { ok: true, bytes: 28, source: '10.244.0.2' }],
+  [
+    'IPv6',
+    `${signature}21210024fd0000100244000000000000000000020000000000000000000000000000000100010002`,
+    { ok: true, bytes: 52, source: 'fd00:10:244::2' },
+  ],
+  [
+    'IPv4 written as IPv6',
+    `${signature}2121002400000000000000000000ffff0af400020000000000000000000000000000000100010002`,
+    { ok: true, bytes: 52, source: '10.244.0.2' },
+  ],
+  ['LOCAL names nobody', `${signature}20000000`, { ok: false, reason: 'a header without addresses' }],
+  ['one cut short is none', `${signature}2111000c0af40002`, { ok: false, reason: 'a header cut short' }],
+  ['nor is TLS', `16030100050101010101${'00'.repeat(20)}`, { ok: false, reason: /no PROXY v2/ }],
+  ['nor nothing', '', { ok: false, reason: /no PROXY v2/ }],
+]
+
+for (const [sentence, hex, expected] of headers) {
+  t.test(`a PROXY header: ${sentence}`, async (t) => {
+    t.match(readProxyHeader(Buffer.from(hex, 'hex')), expected)
+  })
+}
+
+t.test('a worker sends from where it is started, and reports', async (t) => {
+  const server = createHttp((request, response) => {
+    t.equal(request.headers['x-word'], 'canary')
+    t.equal(request.url, '/echo?of=it')
+    response.writeHead(200, { 'x-version': 'v1' }).end(request.headers['x-word'])
+  })
+  const port = await listening(t, server)
+  const place = { pod: 'p', cwd: process.cwd(), env: { PATH: process.env['PATH'] ?? '' }, enter: ['env', 'A=b'] }
+  const url = `http://127.0.0.1:${port}/echo?of=it`
+  const report = await PodLoad.run(place, { url, ratePerSecond: 200, requests: 20, word: 'canary' })
+  t.match(report, { sent: 20, failed: 0, versions: { v1: 20 }, wordsInPlain: 40 })
+
+  const endless = new PodLoad(place, { url, ratePerSecond: 100, headers: { 'x-word': 'canary' } })
+  while (endless.report.sent === 0) await endless.update()
+  await endless.stop()
+  t.equal(endless.report.versions['v1'], endless.report.sent, 'those under way are waited for')
+  t.match(endless.summary(), /^0 of \d+ failed$/)
+  await endless.update()
+
+  const nowhere = new PodLoad({ ...place, enter: ['/nowhere'] }, { url, ratePerSecond: 1 })
+  await t.rejects(nowhere.stop(), { code: 'ENOENT' })
 })

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import type { Pod, TokenResponse } from '../../src/client/contract.ts'
 import { homeLayout, podAdminSocket, podDir } from '../../src/lib/home.ts'
+import { parseBootstrap } from '../../src/sidecar/bootstrap.ts'
 import type { SidecarBootstrap } from '../../src/xds/bootstrap.ts'
 import { nodeId } from '../../src/xds/names.ts'
 import { pod } from '../control/xds-server/rig.ts'
@@ -96,6 +97,68 @@ t.test('wrong starts say why', async (t) => {
       t.same(await exitOf(run('src/sidecar/main.ts', args)), [code, null], args.join(' ')),
     ),
   )
+})
+
+t.test('each fault of a bootstrap has its place and reason', async (t) => {
+  const good: SidecarBootstrap = {
+    node: {
+      id: nodeId('10.244.0.2', 'a', 'default'),
+      cluster: 'a.default',
+      metadata: { NAMESPACE: 'default', NAME: 'a', WORKLOAD_NAME: 'a', SERVICE_ACCOUNT: 'default', LABELS: {} },
+    },
+    trustDomain: 'cluster.local',
+    spiffeId: 'spiffe://cluster.local/ns/default/sa/default',
+    podDir: '/p',
+    xdsSocket: '/x',
+    caSocket: '/c',
+    adminSocket: '/a',
+    rootCertFile: '/r',
+    tokenFile: '',
+    namesFile: '',
+    dnsAddress: '169.254.1.1',
+    dnsUpstream: '/d',
+    dnsRelay: '/d',
+    appProbes: {
+      '/app-health/app/livez': { host: '10.244.0.2', port: 8080, timeoutMs: 1000 },
+      '/app-health/app/readyz': {
+        host: 'fd00:10:244::2',
+        port: 8443,
+        http: { scheme: 'https', path: '/', headers: [{ name: 'a', value: '' }] },
+        timeoutMs: 1000,
+      },
+    },
+    accessLogFile: '',
+    exitWithStdin: false,
+    drainMs: 0,
+  }
+  t.same(parseBootstrap(JSON.stringify(good)), good)
+  const probe = { host: '10.244.0.2', port: 8080, timeoutMs: 1000 }
+  const get = { scheme: 'http', path: '/', headers: [] }
+  const at = '/app-health/a/readyz'
+  const rows: [Record<string, unknown>, RegExp][] = [
+    [{ dnsAddress: 'localhost' }, /^dnsAddress must be an IP address$/],
+    [{ dnsUpstream: '' }, /^dnsUpstream must be/],
+    [{ dnsRelay: 1 }, /^dnsRelay must be/],
+    [{ appProbes: [] }, /^appProbes must be an object$/],
+    [{ appProbes: { '/ready': probe } }, /^appProbes\[\/ready\] must be at \/app-health/],
+    [
+      { appProbes: { [at]: null } },
+      /^appProbes\[.*readyz\]\.host must be .*; .*\.port must be .*; .*\.timeoutMs must be/,
+    ],
+    [{ appProbes: { [at]: { ...probe, host: 'app' } } }, /readyz\]\.host must be an IP address$/],
+    [{ appProbes: { [at]: { ...probe, port: 65_536 } } }, /readyz\]\.port must be a port/],
+    [{ appProbes: { [at]: { ...probe, timeoutMs: 0 } } }, /readyz\]\.timeoutMs must be/],
+    [{ appProbes: { [at]: { ...probe, http: 'x' } } }, /readyz\]\.http must be an object$/],
+    [{ appProbes: { [at]: { ...probe, http: { ...get, scheme: 'HTTP' } } } }, /http\.scheme must be http or https$/],
+    [{ appProbes: { [at]: { ...probe, http: { ...get, headers: {} } } } }, /http\.headers must be a list$/],
+    [
+      { appProbes: { [at]: { ...probe, http: { ...get, headers: [{ name: '' }] } } } },
+      /headers\[0\]\.name .*\.value must/,
+    ],
+    [{ dnsAddress: 5, dnsRelay: '' }, /^dnsAddress .*; dnsRelay /],
+  ]
+  for (const [change, message] of rows)
+    t.throws(() => parseBootstrap(JSON.stringify({ ...good, ...change })), { code: 'BAD_BOOTSTRAP', message })
 })
 
 t.test('a sidecar serves, and goes on serving while the control plane is away, itself restarted', async (t) => {

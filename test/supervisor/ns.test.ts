@@ -220,3 +220,31 @@ function mountsBelow(home: Home): string[] {
     .split('\n')
     .filter((line) => line.includes(home.dir))
 }
+
+t.test('a program that cannot even start is tried again, and hinders no end', async (t) => {
+  if (!(await requireNamespaces(t))) return
+  const home = makeHome(t)
+  const dir = mkdtempSync(join(tmpdir(), 'program-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const supervisor = await startSupervisor({
+    home,
+    intercept: 'ns',
+    log: createLog('supervisor'),
+    entry: fakeSidecarEntry,
+  })
+  const control = new ControlClient(home)
+  const api = new SupervisorClient(home)
+  t.teardown(() => Promise.all([supervisor.stop(), control.close(), api.close()]))
+  const restarted = (): Promise<PodStatus> =>
+    eventually('it is tried again', async () =>
+      (await api.ps()).pods.find((pod) => pod.workload === 'web' && pod.restarts > 1),
+    )
+  await control.apply(applyOf(webYaml({ command: 'nothing-of-this-name' }), dir))
+  t.match(await restarted(), { state: /backoff|running|starting/, exit: 'code 127' })
+  await control.apply(applyOf(webYaml({ command: SERVER }), home.dir))
+  const hidden = await eventually('a reason', async () =>
+    (await api.ps()).pods.find((pod) => /which no program may see/.test(pod.reason ?? '')),
+  )
+  t.match(hidden.reason, home.dir)
+  await supervisor.stop()
+})

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { withContext } from '../context.ts'
 import { meshChecks } from '../check-mesh.ts'
+import { interceptChecks } from '../check-intercept.ts'
 import { machineChecks } from '../check-machine.ts'
 import { checkText, worst, type CheckGroup } from '../check.ts'
 import { QuietExit } from '../errors.ts'
@@ -31,6 +32,7 @@ export function registerCheck(program: Command): void {
 
 async function check(context: Context, machineOnly: boolean, format: Format): Promise<void> {
   const groups: CheckGroup[] = [{ title: 'machine', results: await machineChecks(context.home) }]
+  groups.push(await interceptChecks())
   if (!machineOnly) groups.push(...(await meshChecks(context)))
   const level = worst(groups)
   if (format === 'json')

@@ -1,18 +1,21 @@
-/** `demo`: the shop in a mesh of its own, live in the terminal; with `--check` the same story as six measured claims. */
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+/** `demo`: the shop in a mesh of its own, live in the terminal; with `--check` the same story as seven measured claims. */
 import { Argument, InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
+import { HostTraps } from '../../attacks/host-traps.ts'
 import { checkStory } from '../../demo/check.ts'
 import { lastLine } from '../../demo/last-line.ts'
 import { showLive } from '../../demo/live.ts'
 import { DemoMesh } from '../../demo/mesh.ts'
 import { ROUTES, shopSource, shopWorkloads, shownPath } from '../../demo/shop.ts'
 import { homeLayout } from '../../lib/home.ts'
+import { chooseMode, type InterceptChoice } from '../../supervisor/intercept.ts'
 import type { GlobalFlags } from '../context.ts'
 import { QuietExit } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
+import { freePort } from '../free-port.ts'
 import { examples } from '../help.ts'
+import { interceptLine } from '../intercept-line.ts'
+import { unlessInterrupted, withInterrupt } from '../interrupt.ts'
 import { paintFor } from '../style.ts'
 
 /** Homes of their own, so that neither touches the user's mesh. */
@@ -26,6 +29,7 @@ const DEFAULT_LOAD = 20
 interface DemoFlags {
   check?: boolean
   load: number
+  intercept: InterceptChoice
 }
 
 export function registerDemo(program: Command): void {
@@ -33,9 +37,11 @@ export function registerDemo(program: Command): void {
     .command('demo')
     .description('run the demo shop and watch it: split, edges, certificates')
     .addArgument(new Argument('[name]', 'which demo').choices(['shop']).default('shop'))
-    .option('--check', 'run the story without a terminal, measure its six claims, exit 0 or 1')
+    .option('--check', 'run the story without a terminal, measure its seven claims, exit 0 or 1')
     .option('--load <rate>', 'purchases per second', parseRate, DEFAULT_LOAD)
-    .addOption(new Option('--intercept <mode>', 'how traffic is captured').choices(['env']).default('env'))
+    .addOption(
+      new Option('--intercept <mode>', 'how traffic is captured').choices(['auto', 'ns', 'env']).default('auto'),
+    )
   examples(command, [
     ['The shop, with traffic', 'demo'],
     ['Is all of it true here?', 'demo --check'],
@@ -46,8 +52,9 @@ export function registerDemo(program: Command): void {
   })
 }
 
-async function live(global: GlobalFlags, { load }: DemoFlags, signal: AbortSignal): Promise<void> {
-  const mesh = await start(global.home ?? DEMO_HOME, { ttlSeconds: DEMO_TTL_SECONDS, fresh: false, load })
+async function live(global: GlobalFlags, { load, intercept }: DemoFlags, signal: AbortSignal): Promise<void> {
+  const options = { intercept, ttlSeconds: DEMO_TTL_SECONDS, fresh: false, load }
+  const mesh = await start(global.home ?? DEMO_HOME, options)
   try {
     const paint = paintFor({ env: process.env, isTty: process.stdout.isTTY, noColor: global.color === false })
     await showLive({ mesh, paint, signal, out: process.stdout })
@@ -56,16 +63,23 @@ async function live(global: GlobalFlags, { load }: DemoFlags, signal: AbortSigna
   }
 }
 
-async function check(global: GlobalFlags, { load }: DemoFlags, signal: AbortSignal): Promise<void> {
-  const publishPort = await freePort()
-  const options = { ttlSeconds: CHECK_TTL_SECONDS, fresh: true, load, publishPort }
-  const mesh = await start(global.home ?? CHECK_HOME, options)
+async function check(global: GlobalFlags, flags: DemoFlags, signal: AbortSignal): Promise<void> {
+  const { load, intercept } = flags
+  const home = global.home ?? CHECK_HOME
+  const traps = await HostTraps.open(homeLayout(home))
   try {
-    const interrupted = new Promise<'interrupted'>((done) =>
-      signal.addEventListener('abort', () => done('interrupted')),
-    )
-    const outcome = await Promise.race([checkStory(mesh, print), interrupted])
-    if (outcome === 'interrupted') throw new QuietExit(EXIT.interrupted)
+    // it may run beside the demo, which holds the manifest's port
+    const publishPort = await freePort()
+    const options = { intercept, ttlSeconds: CHECK_TTL_SECONDS, fresh: true, load, publishPort }
+    await checkIn(await start(home, options), traps, signal)
+  } finally {
+    traps.close()
+  }
+}
+
+async function checkIn(mesh: DemoMesh, traps: HostTraps, signal: AbortSignal): Promise<void> {
+  try {
+    const outcome = await unlessInterrupted(checkStory(mesh, traps, print), signal)
     if (!outcome) throw new QuietExit(EXIT.failure)
   } finally {
     await mesh.stop()
@@ -73,6 +87,7 @@ async function check(global: GlobalFlags, { load }: DemoFlags, signal: AbortSign
 }
 
 interface StartOptions {
+  intercept: InterceptChoice
   ttlSeconds: number
   fresh: boolean
   load: number
@@ -80,42 +95,19 @@ interface StartOptions {
 }
 
 async function start(homeDir: string, options: StartOptions): Promise<DemoMesh> {
-  const { ttlSeconds, fresh, load, publishPort } = options
+  const { intercept, ttlSeconds, fresh, load, publishPort } = options
   const home = homeLayout(homeDir)
-  print(`starting the shop in ${shownPath(home.dir)} ...`)
+  const mode = await chooseMode(intercept)
+  print(`starting the shop in ${shownPath(home.dir)}, ${await interceptLine(mode)}`)
   const startedMs = performance.now()
   const workloads = shopWorkloads({ loadPerSecond: load, ...(publishPort === undefined ? {} : { publishPort }) })
   const sources = [workloads, shopSource(ROUTES.canary9010), shopSource(ROUTES.permissive)]
-  const mesh = await DemoMesh.start({ home, ttlSeconds, fresh, sources })
+  const mesh = await DemoMesh.start({ home, intercept: mode, ttlSeconds, fresh, sources })
   const pods = await mesh.pods()
   print(`${pods.length} pods ready after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
   const userDb = pods.find((pod) => pod.workload === 'user-db')
   if (!lastLine(userDb?.logFile).includes('Python')) print('python3 was not found: user-db runs as its Node twin')
   return mesh
-}
-
-/** The first Ctrl-C (or SIGTERM) asks the work to end, the second ends the process. */
-async function withInterrupt(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const controller = new AbortController()
-  const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted)
-    controller.abort()
-  }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  try {
-    await work(controller.signal)
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-  }
-}
-
-/** The check may run beside the demo, which holds the manifest's port. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }
 
 function parseRate(text: string): number {

@@ -11,12 +11,14 @@ import { EXIT } from '../exit-code.ts'
 import { collect, examples } from '../help.ts'
 import { LogView, logSources } from '../log-view.ts'
 import { readSources, textsOf, type Source } from '../sources.ts'
-import { runSupervising, startDetached } from '../supervise.ts'
+import type { InterceptChoice } from '../../supervisor/intercept.ts'
+import { runSupervising, startDetached, type MeshOptions } from '../supervise.ts'
 
 interface UpFlags {
   filename: string[]
   detach?: boolean
   wait?: boolean
+  intercept: InterceptChoice
   ttl?: number
   timeout: number
   supervise?: boolean
@@ -39,16 +41,22 @@ export function registerUp(program: Command): void {
     .option('-d, --detach', 'leave the mesh running in the background')
     .option('--wait', 'pods that are not ready in time are a failure (exit code 75)')
     .option('--timeout <seconds>', 'how long to wait for them', parseSeconds, DEFAULT_TIMEOUT_SECONDS)
+    .addOption(
+      new Option('--intercept <mode>', 'how traffic comes to the sidecars: auto takes ns where this machine allows it')
+        .choices(['auto', 'ns', 'env'])
+        .default('auto'),
+    )
     .option('--ttl <seconds>', 'lifetime of certificates (default: 24 h)', parseSeconds)
     .addOption(new Option('--supervise', 'be the supervisor, and say nothing').hideHelp())
   examples(command, [
     ['A folder of manifests, until Ctrl-C', 'up -f examples/shop'],
     ['In the background', 'up -f examples/shop -d --wait'],
+    ['Without namespaces, as on macOS', 'up -f examples/shop --intercept env'],
     ['What ran here last, with certificates that live two minutes', 'up --ttl 120'],
   ])
   command.action((paths: string[], flags: UpFlags) =>
     withContext(command, async (context) => {
-      if (flags.supervise === true) return runSupervising(context.home, flags.ttl)
+      if (flags.supervise === true) return runSupervising(context.home, meshOptions(flags))
       const files = [...flags.filename, ...paths]
       const sources = files.length === 0 ? undefined : await readValid(context, files)
       return flags.detach === true ? upDetached(context, sources, flags) : upHere(context, sources, flags)
@@ -81,7 +89,7 @@ async function upHere(context: Context, sources: readonly Source[] | undefined, 
     ending.abort()
   })
   let following: Promise<void> | undefined
-  await runSupervising(context.home, flags.ttl, async () => {
+  await runSupervising(context.home, meshOptions(flags), async () => {
     // before the supervisor was loaded, nobody but this process knew of it
     if (ending.signal.aborted) {
       await context.supervisor.down()
@@ -101,7 +109,9 @@ async function upHere(context: Context, sources: readonly Source[] | undefined, 
 /** Another process supervises; a mesh that runs already is changed. */
 async function upDetached(context: Context, sources: readonly Source[] | undefined, flags: UpFlags): Promise<void> {
   const ending = new AbortController()
-  const child = (await isRunning(context)) ? undefined : startDetached(context.home, flags.ttl)
+  const running = await isRunning(context)
+  if (running) await checkMode(context, flags)
+  const child = running ? undefined : startDetached(context.home, meshOptions(flags))
   const work = (async () => {
     if (child !== undefined) await supervisorAnswers(context, child.failed)
     return bringUp(context, { sources, timeoutMs: flags.timeout * 1000, signal: ending.signal })
@@ -119,6 +129,19 @@ async function upDetached(context: Context, sources: readonly Source[] | undefin
   } finally {
     ending.abort()
   }
+}
+
+function meshOptions({ intercept, ttl }: UpFlags): MeshOptions {
+  return { intercept, ttlSeconds: ttl }
+}
+
+/** A mesh that runs keeps its way of interception. */
+async function checkMode({ supervisor }: Context, { intercept }: UpFlags): Promise<void> {
+  const { mesh } = await supervisor.ps()
+  if (intercept !== 'auto' && intercept !== mesh.intercept)
+    throw new CliError(
+      `the mesh runs in mode ${mesh.intercept}: end it with "down" before starting it in mode ${intercept}`,
+    )
 }
 
 async function supervisorAnswers(context: Context, failed: Promise<never>): Promise<void> {

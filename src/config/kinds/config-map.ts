@@ -1,60 +1,24 @@
 /**
  * ConfigMap (v1). Applied for what Istio reads of one of them: `istio` in `istio-system`, key `mesh`, which holds the
- * mesh's options (MeshConfig) as YAML of its own. Source: Istio 1.30, mesh.istio.io MeshConfig.
+ * mesh's options as YAML of its own. All others are kept as they are.
  */
-import { parseText } from '../document.ts'
+import { meshOptions, readMeshOptions } from '../mesh-options.ts'
 import type { MeshObject } from '../object.ts'
-import { read } from '../read.ts'
-import type { Report } from '../schema.ts'
-import { anything, enumOf, ignored, map, object, string, supported } from '../schema.ts'
-import { Sink } from '../sink.ts'
+import { map, string, supported, type Report } from '../schema.ts'
 import type { KindDef } from './kind.ts'
 
-const NO_EFFECT = 'this option of the mesh is not built'
+const MESH = 'mesh'
 
-const LATER = `
-  accessLogEncoding accessLogFile accessLogFormat caCertificates certificates configSources connectTimeout
-  defaultConfig defaultDestinationRuleExportTo defaultHttpRetryPolicy defaultProviders defaultServiceExportTo
-  defaultVirtualServiceExportTo disableEnvoyListenerLog discoverySelectors dnsRefreshRate enableAutoMtls
-  enableEnvoyAccessLogService enablePrometheusMerge enableTracing extensionProviders h2UpgradePolicy
-  hboneIdleTimeout inboundClusterStatName inboundTrafficPolicy ingressClass ingressControllerMode
-  ingressSelector ingressService localityLbSetting meshMTLS outboundClusterStatName pathNormalization
-  protocolDetectionTimeout proxyHttpPort proxyInboundListenPort proxyListenPort rootNamespace serviceSettings
-  tcpKeepalive tlsDefaults trustDomain trustDomainAliases verifyCertificateAtClient
-`
+/** The text of the mesh's options, if the object is the one that has them. */
+export function meshOptionsText({ metadata, spec }: Pick<MeshObject, 'metadata' | 'spec'>): string | undefined {
+  if (metadata.name !== 'istio' || metadata.namespace !== 'istio-system') return undefined
+  return (spec as Record<string, string>)[MESH]
+}
 
-const meshConfig = object({
-  outboundTrafficPolicy: supported(
-    object({
-      mode: supported(
-        enumOf({
-          ALLOW_ANY: 'Connections go on to where their caller meant them to go.',
-          REGISTRY_ONLY: 'Connections end; HTTP requests get 502.',
-        }),
-        'What happens to destinations that no Service is for.',
-        { default: 'ALLOW_ANY' },
-      ),
-    }),
-    'What programs may reach beyond the mesh.',
-  ),
-  ...Object.fromEntries(
-    LATER.trim()
-      .split(/\s+/)
-      .map((name) => [name, ignored(anything(), 'An option of the mesh.', NO_EFFECT)]),
-  ),
-})
-
-/** The options' own lines are told, counted from the first one of the text. */
-function finish({ metadata, spec }: MeshObject, report: Report): void {
-  if (metadata.name !== 'istio' || metadata.namespace !== 'istio-system') return
-  const text = (spec as Record<string, string>)['mesh'] ?? ''
-  const { documents, faults } = parseText(text)
-  const at = ['data', 'mesh']
-  for (const fault of faults) report(fault.code, at, `line ${fault.at.line} of it: ${fault.message}`)
-  const sink = new Sink((code, place, path, message, fix) =>
-    report(code, at, `line ${place.line} of it, ${path}: ${message}`, fix),
+function finish(object: MeshObject, report: Report): void {
+  readMeshOptions(meshOptionsText(object) ?? '', (code, place, path, message, fix) =>
+    report(code, ['data', MESH], path === '' ? message : `${path}: ${message}`, fix, place),
   )
-  for (const node of documents) if (node.type !== 'scalar') read(meshConfig, node, '', sink)
 }
 
 export const configMap: KindDef = {
@@ -67,6 +31,7 @@ export const configMap: KindDef = {
   labelName: false,
   body: 'data',
   spec: map(string()),
+  texts: { [MESH]: supported(meshOptions, 'Of istio in istio-system: the options of the mesh, as YAML text.') },
   open: true,
   finish,
 }

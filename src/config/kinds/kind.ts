@@ -1,6 +1,6 @@
 /** What the table of kinds says of each of them. */
 import type { MeshObject } from '../object.ts'
-import type { Report, Schema } from '../schema.ts'
+import type { Field, Report, Schema } from '../schema.ts'
 
 export interface KindDef {
   kind: string
@@ -17,6 +17,8 @@ export interface KindDef {
   spec?: Schema
   /** The field that the spec is called in documents; absent: `spec`. */
   body?: 'data'
+  /** Entries of the body whose text is YAML of its own: for `explain`. */
+  texts?: Readonly<Record<string, Field>>
   /** Kubernetes' own: fields that we do not know are left alone. */
   open: boolean
   /** Defaults that depend on the whole object; checks between its spec and its metadata. */

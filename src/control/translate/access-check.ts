@@ -7,9 +7,11 @@ import { workloadSpiffeId } from '../../identity/spiffe-id.ts'
 import { Rbac, type AccessSubject } from '../../xds/rbac.ts'
 import { nearMisses } from './access-misses.ts'
 import { parseRuleName, portAccess, type PortAccess } from './authz.ts'
+import { clientOf } from './client.ts'
+import { effectivePolicy } from './destination-rule.ts'
 import { handlingOf, servicesAt } from './inbound.ts'
-import { selectsPod, type ConfigObject, type Snapshot } from './snapshot.ts'
-import { authorizationOf, modesOf } from './translate.ts'
+import { podPortOf, selectsPod, type ConfigObject, type Service, type Snapshot } from './snapshot.ts'
+import { authorizationOf, modesOf, rulesOf } from './translate.ts'
 
 export interface AccessQuestion {
   /** A pod, a workload or a Service, as NAME or NAME.NAMESPACE. */
@@ -45,7 +47,7 @@ export function checkAccess(snapshot: Snapshot, question: AccessQuestion): Authz
 function answer(snapshot: Snapshot, question: AccessQuestion, from: Pod, to: Pod, port: PodPort): AuthzAnswer {
   const mode = modesOf(snapshot).modeOf(to, port.containerPort)
   const http = handlingOf(to, port, snapshot.services) !== 'tcp'
-  const known = from.sidecar && to.sidecar && mode !== 'DISABLE'
+  const known = from.sidecar && to.sidecar && mode !== 'DISABLE' && wantsMutualTls(snapshot, from, to, port)
   const principal = known ? workloadSpiffeId(snapshot.trustDomain, from.namespace, from.serviceAccount) : ''
   const head = {
     from: { pod: from.name, namespace: from.namespace, principal },
@@ -137,12 +139,27 @@ function podsIn(snapshot: Snapshot, name: string, namespace: string): Pod[] {
   return [...new Map(found.toReversed().map((pod) => [pod.workload, pod])).values()].toReversed()
 }
 
+/** What the caller's DestinationRules say of the Service that leads there: automatic mutual TLS, unless they say otherwise. */
+function wantsMutualTls(snapshot: Snapshot, from: Pod, to: Pod, port: PodPort): boolean {
+  const way = wayTo(snapshot, to, port)
+  if (way === undefined) return true
+  const rules = rulesOf(snapshot, clientOf(snapshot, { pod: from, grpc: false }))
+  const { tls } = effectivePolicy(rules.lookup(way.service), way.port)
+  return tls === undefined || tls.mode === 'ISTIO_MUTUAL'
+}
+
 /** What clients write into Host. */
 function hostOf(snapshot: Snapshot, pod: Pod, port: PodPort): string {
+  const way = wayTo(snapshot, pod, port)
+  if (way === undefined) return pod.workload
+  return way.port === 80 ? way.service.name : `${way.service.name}:${way.port}`
+}
+
+/** The oldest Service that leads to the pod's port, and its own port for that. */
+function wayTo(snapshot: Snapshot, pod: Pod, port: PodPort): { service: Service; port: number } | undefined {
   const [service] = servicesAt(pod, port, snapshot.services)
-  const servicePort = service?.ports[0]?.port
-  if (service === undefined || servicePort === undefined) return pod.workload
-  return servicePort === 80 ? service.name : `${service.name}:${servicePort}`
+  const servicePort = service?.ports.find((p) => podPortOf(p, pod) === port)
+  return service === undefined || servicePort === undefined ? undefined : { service, port: servicePort.port }
 }
 
 function missing(name: string, namespace: string): string {

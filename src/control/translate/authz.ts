@@ -11,6 +11,7 @@
  */
 import { DRY_RUN_ANNOTATION } from '../../config/kinds/authorization-policy.ts'
 import type { envoy } from '../../xds/generated/xds.js'
+import { withTrustDomain } from './authz-trust-domain.ts'
 import { hasLabels, type ConfigObject } from './snapshot.ts'
 import type { AuthorizationOperation, AuthorizationPolicySpec, AuthorizationRule, AuthorizationSource } from './spec.ts'
 
@@ -51,8 +52,8 @@ export class AuthorizationPolicies {
   readonly #rootNamespace: string
 
   /** Oldest first. */
-  constructor(objects: readonly ConfigObject[], rootNamespace: string) {
-    this.#objects = objects.filter((object) => isEnforced(object))
+  constructor(objects: readonly ConfigObject[], rootNamespace: string, trustDomain: string) {
+    this.#objects = objects.filter(isEnforced).map((object) => withTrustDomain(object, trustDomain))
     this.#rootNamespace = rootNamespace
   }
 
@@ -190,7 +191,8 @@ function callers(source: AuthorizationSource): Principal[] {
   return [
     ...principals(source.principals, source.notPrincipals, (value) => authenticated(spiffePattern(value))),
     ...principals(source.namespaces, source.notNamespaces, (value) => authenticated(namespacePattern(value))),
-    ...principals(source.ipBlocks, source.notIpBlocks, (value) => ({ directRemoteIp: cidr(value) })),
+    ...principals(source.ipBlocks, source.notIpBlocks, address),
+    ...principals(source.remoteIpBlocks, source.notRemoteIpBlocks, address),
   ]
 }
 
@@ -221,6 +223,11 @@ function spiffePattern(value: string): StringMatcher {
 /** Every star stands for any text, unlike elsewhere. */
 function namespacePattern(value: string): StringMatcher {
   return { safeRegex: { regex: `.*/ns/${value.split('*').map(quoted).join('.*')}/.*` } }
+}
+
+/** No caller's X-Forwarded-For is believed, so remote addresses are those of the connections. */
+function address(value: string): Principal {
+  return { directRemoteIp: cidr(value) }
 }
 
 function cidr(value: string): envoy.config.core.v3.CidrRange {

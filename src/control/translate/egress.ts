@@ -3,9 +3,10 @@
  * address, so that a pod's own address leads to its inbound side in plain text, as in Kubernetes. Pure.
  */
 import type { Pod } from '../../client/contract.ts'
-import { PASSTHROUGH_CLUSTER } from '../../xds/names.ts'
+import { BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER } from '../../xds/names.ts'
 import { ORIGINAL_DST, PROXY_PROTOCOL, tcpProxy } from './filters.ts'
 import { memo } from './memo.ts'
+import type { MeshConfig } from './mesh-config.ts'
 import { duration, pipe, socketAddress, toResource, type Listener, type Resources } from './resource.ts'
 import type { Resource } from './snapshot.ts'
 import { RAW_BUFFER, withProxyHeader } from './tls.ts'
@@ -19,20 +20,22 @@ interface Egress {
   LDS: Resources
 }
 
-const egressListener = memo(({ egressPipe = '' }: Pod): Resource =>
-  toResource('LDS', EGRESS, {
+const egressListener = memo(({ egressPipe = '' }: Pod, { allowAny }: MeshConfig): Resource => {
+  const cluster = allowAny ? PASSTHROUGH_CLUSTER : BLACK_HOLE_CLUSTER
+  return toResource('LDS', EGRESS, {
     name: EGRESS,
     address: pipe(egressPipe),
     trafficDirection: OUTBOUND,
     useOriginalDst: { value: true },
     listenerFilters: [PROXY_PROTOCOL, ORIGINAL_DST],
-    defaultFilterChain: { filters: [tcpProxy(PASSTHROUGH_CLUSTER, [{ cluster: PASSTHROUGH_CLUSTER, weight: 0 }])] },
-  }),
-)
+    defaultFilterChain: { filters: [tcpProxy(cluster, [{ cluster, weight: 0 }])] },
+  })
+})
 
-export function egressResources(gateway: Pod, pods: ReadonlyMap<string, Pod>): Egress {
+/** Where nothing may leave the mesh, the gateway lets nothing out either, whoever asks. */
+export function egressResources(gateway: Pod, pods: ReadonlyMap<string, Pod>, config: MeshConfig): Egress {
   const { CDS, LDS } = podAddresses(pods)
-  return { CDS, LDS: new Map([[EGRESS, egressListener(gateway)], ...LDS]) }
+  return { CDS, LDS: new Map([[EGRESS, egressListener(gateway, config)], ...LDS]) }
 }
 
 const podAddresses = memo((pods: ReadonlyMap<string, Pod>): Egress => {

@@ -3,7 +3,7 @@
  * (`podListeners`). Only the pod's own ports are bound; the others are found by original destination: `VIP_8080` first,
  * then `0.0.0.0_8080`, else `virtualOutbound`. Source: Istio 1.30, pilot/pkg/networking/core/listener.go.
  */
-import type { Pod } from '../../client/contract.ts'
+import type { Pod, PodOutbound } from '../../client/contract.ts'
 import {
   BLACK_HOLE_CLUSTER,
   clusterName,
@@ -74,8 +74,12 @@ function anyAddressListener(port: number): Resource {
 
 /** Bound listeners of one pod: capture, HTTP proxy, and its explicit ports. */
 export function podListeners(pod: Pod, context: OutboundContext, config: MeshConfig): Resources {
-  const resources = new Map(ownListeners(pod, config))
-  for (const { host, port: number, listenPort } of pod.outbound?.upstreams ?? []) {
+  const resources = new Map<string, Resource>()
+  const { outbound } = pod
+  if (outbound === undefined) return resources
+  resources.set(VIRTUAL_OUTBOUND, captureListener(outbound, config))
+  resources.set(HTTP_PROXY_ROUTE, proxyListener(outbound))
+  for (const { host, port: number, listenPort } of outbound.upstreams) {
     const service = context.byHost.get(host)
     const port = service?.ports.find((p) => p.port === number)
     if (service === undefined || port === undefined) continue
@@ -86,11 +90,10 @@ export function podListeners(pod: Pod, context: OutboundContext, config: MeshCon
   return resources
 }
 
-const ownListeners = memo(({ outbound }: Pod, { allowAny }: MeshConfig): Resources => {
-  if (outbound === undefined) return new Map()
+const captureListener = memo(({ capturePort }: PodOutbound, { allowAny }: MeshConfig): Resource => {
   const beyond = allowAny ? PASSTHROUGH_CLUSTER : BLACK_HOLE_CLUSTER
   const capture: Listener = {
-    ...listenerHead(VIRTUAL_OUTBOUND, LOOPBACK, outbound.capturePort),
+    ...listenerHead(VIRTUAL_OUTBOUND, LOOPBACK, capturePort),
     useOriginalDst: { value: true },
     listenerFilters: [PROXY_PROTOCOL, ORIGINAL_DST],
     defaultFilterChain: {
@@ -98,15 +101,15 @@ const ownListeners = memo(({ outbound }: Pod, { allowAny }: MeshConfig): Resourc
       name: 'virtualOutbound-catchall-tcp',
     },
   }
-  const proxy: Listener = {
-    ...listenerHead(HTTP_PROXY_ROUTE, LOOPBACK, outbound.httpProxyPort),
-    filterChains: [{ filters: [httpFilter(HTTP_PROXY_ROUTE, HTTP_PROXY_ROUTE)] }],
-  }
-  return new Map([
-    [VIRTUAL_OUTBOUND, toResource('LDS', VIRTUAL_OUTBOUND, capture)],
-    [HTTP_PROXY_ROUTE, toResource('LDS', HTTP_PROXY_ROUTE, proxy)],
-  ])
+  return toResource('LDS', VIRTUAL_OUTBOUND, capture)
 })
+
+const proxyListener = memo(({ httpProxyPort }: PodOutbound): Resource =>
+  toResource('LDS', HTTP_PROXY_ROUTE, {
+    ...listenerHead(HTTP_PROXY_ROUTE, LOOPBACK, httpProxyPort),
+    filterChains: [{ filters: [httpFilter(HTTP_PROXY_ROUTE, HTTP_PROXY_ROUTE)] }],
+  }),
+)
 
 interface Target {
   service: Service

@@ -1,8 +1,9 @@
 /**
- * The mesh's own options. In: the ConfigMap `istio` of the root namespace, key `mesh` (checked when it was applied).
- * Out: what of MeshConfig is built. Source: Istio 1.30, mesh.istio.io MeshConfig.
+ * The mesh's own options, as far as they are built. In: the ConfigMaps, of which one has them. Out: what translation
+ * asks for; of equal options the very same object, so that other ConfigMaps make nothing anew.
  */
-import { parse } from 'yaml'
+import { meshOptionsText } from '../../config/kinds/config-map.ts'
+import { readMeshOptions } from '../../config/mesh-options.ts'
 import { memo } from './memo.ts'
 import type { ConfigObject } from './snapshot.ts'
 
@@ -11,16 +12,14 @@ export interface MeshConfig {
   allowAny: boolean
 }
 
-interface MeshFields {
-  outboundTrafficPolicy?: { mode?: string } | null
-}
+const ALLOW_ANY: MeshConfig = Object.freeze({ allowAny: true })
+const REGISTRY_ONLY: MeshConfig = Object.freeze({ allowAny: false })
 
-const DEFAULT: MeshConfig = Object.freeze({ allowAny: true })
+/** Faults were told when the object was applied. */
+const untold = (): void => undefined
 
 export const meshConfigOf = memo((configMaps: readonly ConfigObject[]): MeshConfig => {
-  const found = configMaps.find(({ metadata }) => metadata.name === 'istio' && metadata.namespace === 'istio-system')
-  const text = (found?.spec as Record<string, string> | undefined)?.['mesh']
-  if (text === undefined) return DEFAULT
-  const fields = parse(text) as MeshFields | null
-  return { allowAny: fields?.outboundTrafficPolicy?.mode !== 'REGISTRY_ONLY' }
+  const text = configMaps.map(meshOptionsText).find((found) => found !== undefined)
+  const options = readMeshOptions(text ?? '', untold)
+  return options.outboundTrafficPolicy?.mode === 'REGISTRY_ONLY' ? REGISTRY_ONLY : ALLOW_ANY
 })

@@ -62,7 +62,8 @@ function endpointCluster(name: string): Cluster {
 export const plainInbound = memo((pod: Pod): { CDS: Resources; LDS: Resources } => {
   const CDS = new Map<string, Resource>()
   const LDS = new Map<string, Resource>()
-  for (const { containerPort, appPort, listenPort, pipe: path = '' } of pod.ports) {
+  for (const { containerPort, appPort, listenPort, pipe: path } of pod.ports) {
+    if (path === undefined) continue
     const cluster = clusterName('inbound', containerPort, '', '')
     const endpoint = { address: socketAddress(pod.address, appPort) }
     CDS.set(

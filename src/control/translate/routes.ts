@@ -10,7 +10,6 @@ import { clusterName, HTTP_PROXY_ROUTE, PASSTHROUGH_CLUSTER } from '../../xds/na
 import type { Client } from './client.ts'
 import type { OutboundContext } from './context.ts'
 import type { ServicesByHost } from './destination.ts'
-
 import { hostsMatch, type HostMap } from './hosts.ts'
 import { defaultRoute, httpRoutes } from './http-route.ts'
 import { ContentCache } from './memo.ts'
@@ -75,7 +74,7 @@ export class RouteBuilder {
   forPort(port: number): Resource {
     const services = this.#services.filter((service) => hasHttpPort(service, port))
     const hosts = [...services.map((s) => s.host), ...this.#foreignHosts]
-    return this.#remember(String(port), hosts, () => {
+    return this.#remember(String(port), hosts, this.#beyond.name, () => {
       const virtualHosts = new VirtualHosts(this.#beyond)
       for (const service of services) virtualHosts.add(this.#serviceHost(service, port, true))
       for (const host of this.#foreignHosts) virtualHosts.add(this.#foreignHost(host, port))
@@ -86,7 +85,7 @@ export class RouteBuilder {
   /** The HTTP proxy port: names carry their port, unless it is 80. */
   forProxyPort(): Resource {
     const hosts = [...this.#services.map((s) => s.host), ...this.#foreignHosts]
-    return this.#remember(HTTP_PROXY_ROUTE, hosts, () => {
+    return this.#remember(HTTP_PROXY_ROUTE, hosts, this.#beyond.name, () => {
       const virtualHosts = new VirtualHosts(this.#beyond)
       for (const service of this.#services) {
         for (const { port } of service.ports) {
@@ -100,7 +99,7 @@ export class RouteBuilder {
 
   /** One Service, whatever the request's authority is. */
   forService(name: string, { host }: Service, port: number): Resource {
-    return this.#remember(name, [host], () => {
+    return this.#remember(name, [host], undefined, () => {
       const virtualHost = {
         name: `${host}:${port}`,
         domains: ['*'],
@@ -111,13 +110,18 @@ export class RouteBuilder {
     })
   }
 
-  /** It depends on the Services, on the client, and on which VirtualServices rule `hosts`. */
-  #remember(name: string, hosts: readonly string[], make: () => Omit<RouteConfiguration, 'name'>): Resource {
+  /** It depends on the Services, on the client, on which VirtualServices rule `hosts`, and on what else it takes. */
+  #remember(
+    name: string,
+    hosts: readonly string[],
+    beyond: string | null | undefined,
+    make: () => Omit<RouteConfiguration, 'name'>,
+  ): Resource {
     const rulers = hosts.map((host) => {
       const virtualService = this.#virtualServices.lookup(host)
       return virtualService === undefined || virtualService.http.length === 0 ? 0 : virtualService.id
     })
-    const content = `${this.#beyond.name} ${hosts.join(' ')} ${rulers.join(' ')}`
+    const content = `${beyond ?? ''} ${hosts.join(' ')} ${rulers.join(' ')}`
     return made.get(this.#owner, `${this.#client.key} ${name}`, content, () =>
       toResource('RDS', name, { name, ...make() }),
     )

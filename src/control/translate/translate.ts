@@ -48,6 +48,10 @@ export function translate(snapshot: Snapshot, proxy: Proxy): ProxyResources {
   return proxy.pod.transparent === undefined ? NOTHING : plainProxyResources(snapshot, proxy)
 }
 
+/**
+ * The gateway of mode `ns` has none of the listeners for Services: connections that leave the mesh are led by their
+ * destination among all that it has, and would go back in under the gateway's identity.
+ */
 function sidecarResources(snapshot: Snapshot, proxy: Proxy): ProxyResources {
   const { pod } = proxy
   const { services } = snapshot
@@ -56,7 +60,7 @@ function sidecarResources(snapshot: Snapshot, proxy: Proxy): ProxyResources {
   const view = outboundView(services, objectsOf(snapshot, 'VirtualService'), client, config)
   const modes = modesOf(snapshot)
   const inbound = inboundOf(pod, services, modes, authorizationOf(snapshot))
-  const egress = pod.egressPipe === undefined ? NOTHING : egressResources(pod, snapshot.pods)
+  const egress = pod.egressPipe === undefined ? NOTHING : egressResources(pod, snapshot.pods, config)
   const own =
     pod.transparent === undefined
       ? podListeners(pod, view.context, config)
@@ -64,7 +68,7 @@ function sidecarResources(snapshot: Snapshot, proxy: Proxy): ProxyResources {
   return {
     CDS: joined(clustersOf(snapshot, client, false), inbound.CDS, egress.CDS, wayOut(pod, config)),
     EDS: endpointsOf(snapshot, client, modes, false),
-    LDS: joined(view.listeners, inbound.LDS, own, egress.LDS),
+    LDS: joined(egress === NOTHING ? view.listeners : NOTHING.LDS, inbound.LDS, own, egress.LDS),
     RDS: joined(view.portRoutes, upstreamRoutes(pod, view)),
     NDS: view.names,
   }
@@ -191,7 +195,7 @@ function endpointsOf(snapshot: Snapshot, client: Client, modes: MtlsModes, proxy
 
 const ruleViews = memo((_rules: Objects) => new Map<string, DestinationRules>())
 
-function rulesOf(snapshot: Snapshot, client: Client): DestinationRules {
+export function rulesOf(snapshot: Snapshot, client: Client): DestinationRules {
   const objects = objectsOf(snapshot, 'DestinationRule')
   const { rootNamespace } = snapshot
   const make = (): DestinationRules => new DestinationRules(objects, client, rootNamespace)
@@ -211,8 +215,9 @@ const policyViews = memo((_policies: Objects) => new Map<string, AuthorizationPo
 
 export function authorizationOf(snapshot: Snapshot): AuthorizationPolicies {
   const objects = objectsOf(snapshot, 'AuthorizationPolicy')
-  const { rootNamespace } = snapshot
-  return getOrMake(policyViews(objects), rootNamespace, () => new AuthorizationPolicies(objects, rootNamespace))
+  const { rootNamespace, trustDomain } = snapshot
+  const make = (): AuthorizationPolicies => new AuthorizationPolicies(objects, rootNamespace, trustDomain)
+  return getOrMake(policyViews(objects), `${rootNamespace} ${trustDomain}`, make)
 }
 
 // ---- of one proxy alone -----------------------------------------------------------------------------------------

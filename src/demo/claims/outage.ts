@@ -10,7 +10,7 @@ const SYNC_WITHIN_MS = 30_000
 export async function controlPlaneKilled(story: Story): Promise<Verdict> {
   const { mesh } = story
   const failuresBefore = await failures(story)
-  const sentBefore = story.background.sent
+  const sentBefore = story.background.report.sent
   const proxiesBefore = (await mesh.control.proxies()).items.length
   await mesh.killControl(AWAY_MS)
   await pause(1000)
@@ -25,7 +25,7 @@ export async function controlPlaneKilled(story: Story): Promise<Verdict> {
   const failed = (await failures(story)) - failuresBefore
   return {
     ok: away && failed === 0,
-    text: `${away ? 'gone' : 'NOT gone'} while ${story.background.sent - sentBefore} requests flowed, ${failed} failed; ${proxiesBefore} of ${proxiesBefore} proxies in sync ${syncedAfterMs} ms after the 10 s`,
+    text: `${away ? 'gone' : 'NOT gone'} while ${story.background.report.sent - sentBefore} requests flowed, ${failed} failed; ${proxiesBefore} of ${proxiesBefore} proxies in sync ${syncedAfterMs} ms after the 10 s`,
   }
 }
 

@@ -1,14 +1,15 @@
 /** Claim 3: under STRICT mutual TLS a caller without a sidecar is refused, and no call inside the mesh fails. */
 import { readFileSync } from 'node:fs'
-import { request } from 'node:http'
 import type { DemoMesh } from '../mesh.ts'
 import { until } from '../mesh.ts'
-import { ROUTES, shopSource } from '../shop.ts'
+import { PodLoad } from '../pod-load.ts'
+import { CANARY_URL, ROUTES, shopSource } from '../shop.ts'
 import type { Story, Verdict } from './story.ts'
 import { acknowledged, failures, isComplete } from './story.ts'
 
 const LINES_AFTER = 3
 const LINES_WITHIN_MS = 15_000
+const CALL_TIMEOUT_MS = 3000
 
 export async function strictRefusesOutsider(story: Story): Promise<Verdict> {
   const { mesh } = story
@@ -43,23 +44,11 @@ async function outsiderLines(mesh: DemoMesh, count: number): Promise<string[]> {
   return read().slice(from, from + count)
 }
 
-/** One call from outside the mesh, to where legacy-cron calls: the status, or the error's code. */
+/** One call from outside the mesh, as legacy-cron makes it: the status, or the error's code. */
 async function outsiderCall(mesh: DemoMesh): Promise<string> {
-  const { env } = await mesh.supervisor.env('legacy-cron', 'default')
-  const options = {
-    host: env['CHECKOUT_SERVICE_SERVICE_HOST'],
-    port: env['CHECKOUT_SERVICE_SERVICE_PORT'],
-    path: '/version',
-    agent: false,
-    timeout: 3000,
-  }
-  return new Promise((done) => {
-    const call = request(options, (response) => {
-      response.resume()
-      done(String(response.statusCode))
-    })
-    call.on('timeout', () => call.destroy(Object.assign(new Error('timeout'), { code: 'timeout' })))
-    call.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message))
-    call.end()
-  })
+  const place = await mesh.place('legacy-cron')
+  const { CHECKOUT_SERVICE_SERVICE_HOST: host, CHECKOUT_SERVICE_SERVICE_PORT: port } = place.env
+  const url = host === undefined ? CANARY_URL : `http://${host}:${port}/version`
+  const { failures } = await PodLoad.run(place, { url, ratePerSecond: 1, requests: 1, timeoutMs: CALL_TIMEOUT_MS })
+  return Object.keys(failures)[0] ?? '200'
 }

@@ -21,6 +21,6 @@ export async function certificatesRotate(story: Story): Promise<Verdict> {
   const failed = await failures(story)
   return {
     ok: failed === 0,
-    text: `${sidecars.length} sidecars, ${Math.min(...counts)} to ${Math.max(...counts)} rotations each; ${failed} of ${story.background.sent} failed since the start`,
+    text: `${sidecars.length} sidecars, ${Math.min(...counts)} to ${Math.max(...counts)} rotations each; ${failed} of ${story.background.report.sent} failed since the start`,
   }
 }

@@ -1,6 +1,7 @@
 /** Claims 1 and 2: the split is the one asked for, within chance; changing it under load fails no request. */
 import { binomialBand } from '../binomial.ts'
-import { Load } from '../load.ts'
+import { loadSummary } from '../load.ts'
+import { PodLoad } from '../pod-load.ts'
 import { CANARY_URL, ROUTES, shopSource } from '../shop.ts'
 import type { Story, Verdict } from './story.ts'
 import { acknowledged, failures, isComplete } from './story.ts'
@@ -24,18 +25,15 @@ export async function changeUnderLoad(story: Story): Promise<Verdict> {
 }
 
 /** Outside the band once, a second measurement decides. */
-async function measureSplit({ proxyPort }: Story, shareOfV2: number): Promise<Verdict> {
+async function measureSplit({ place }: Story, shareOfV2: number): Promise<Verdict> {
   const { low, high } = binomialBand(REQUESTS, shareOfV2)
   const tried: string[] = []
   for (let attempt = 0; attempt < 2; attempt++) {
-    const load = new Load({ proxyPort, url: CANARY_URL, ratePerSecond: RATE })
-    await load.run(REQUESTS)
-    await load.stop()
-    const v1 = load.versions.get('v1') ?? 0
-    const v2 = load.versions.get('v2') ?? 0
+    const report = await PodLoad.run(place, { url: CANARY_URL, ratePerSecond: RATE, requests: REQUESTS })
+    const { v1 = 0, v2 = 0 } = report.versions
     tried.push(`v1 ${v1}, v2 ${v2}`)
-    const text = `${tried.join('; again: ')} of ${REQUESTS} (v2 asked ${shareOfV2 * 100} %, band ${low}..${high}), ${load.failed} failed`
-    if (load.failed > 0) return { ok: false, text: `${text}: ${load.summary()}` }
+    const text = `${tried.join('; again: ')} of ${REQUESTS} (v2 asked ${shareOfV2 * 100} %, band ${low}..${high}), ${report.failed} failed`
+    if (report.failed > 0) return { ok: false, text: `${text}: ${loadSummary(report)}` }
     if (v2 >= low && v2 <= high) return { ok: true, text }
     if (attempt === 1) return { ok: false, text }
   }

@@ -1,10 +1,11 @@
 /** What the claims of `demo --check` share: the running mesh, the load that flows all the while, and what failed. */
-import type { Delivery } from '../../client/contract.ts'
+import type { HostTraps } from '../../attacks/host-traps.ts'
+import type { Delivery, EnvResponse } from '../../client/contract.ts'
 import type { Reading } from '../edges.ts'
 import { growth, isFailure } from '../edges.ts'
-import type { Load } from '../load.ts'
 import type { DemoMesh } from '../mesh.ts'
 import { pause, until } from '../mesh.ts'
+import type { PodLoad } from '../pod-load.ts'
 
 const SETTLED_FOR_MS = 1000
 const SETTLED_WITHIN_MS = 20_000
@@ -17,17 +18,20 @@ export interface Verdict {
 
 export interface Story {
   mesh: DemoMesh
-  /** HTTP proxy port of the frontend's sidecar. */
-  proxyPort: number
+  /** What is on this machine for an attacker to find. */
+  traps: HostTraps
+  /** The frontend's pod: load is sent from there. */
+  place: EnvResponse
   /** Runs through all claims. */
-  background: Load
+  background: PodLoad
   /** Counters at the start: whatever fails later, in any sidecar, is seen. */
   start: Reading
 }
 
 /** Requests that failed so far: of our own load, and of all that the sidecars' callers saw. */
 export async function failures({ mesh, background, start }: Story): Promise<number> {
-  return Math.max(background.failed, failedBetween(start, await readCounters(mesh)))
+  await background.update()
+  return Math.max(background.report.failed, failedBetween(start, await readCounters(mesh)))
 }
 
 /**

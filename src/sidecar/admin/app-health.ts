@@ -7,8 +7,14 @@ import https from 'node:https'
 import net from 'node:net'
 import type { AppProbe } from '../../xds/bootstrap.ts'
 
-export function askApp({ host, port, http: get, timeoutMs }: AppProbe): Promise<string> {
-  return get === undefined ? tcp(host, port, timeoutMs) : web(host, port, get, timeoutMs)
+/** Never rejects. */
+export async function askApp({ host, port, http: get, timeoutMs }: AppProbe): Promise<string> {
+  try {
+    return await (get === undefined ? tcp(host, port, timeoutMs) : web(host, port, get, timeoutMs))
+  } catch (error) {
+    // a path or header that no request can have
+    return reasonOf(error as Error)
+  }
 }
 
 function tcp(host: string, port: number, timeoutMs: number): Promise<string> {
@@ -19,7 +25,7 @@ function tcp(host: string, port: number, timeoutMs: number): Promise<string> {
       done(fault)
     }
     socket.setTimeout(timeoutMs, () => end(`no connection within ${timeoutMs} ms`))
-    socket.once('connect', () => end('')).once('error', (error) => end(error.message))
+    socket.once('connect', () => end('')).once('error', (error) => end(reasonOf(error)))
   })
 }
 
@@ -33,6 +39,7 @@ function web(host: string, port: number, get: NonNullable<AppProbe['http']>, tim
     const request = (get.scheme === 'https' ? https : http).request(options, (response) => {
       response.resume()
       const { statusCode = 0 } = response
+      // a redirect is an answer too; it is not followed
       end(statusCode >= 200 && statusCode < 400 ? '' : `status ${statusCode}`)
     })
     const end = (fault: string): void => {
@@ -41,7 +48,12 @@ function web(host: string, port: number, get: NonNullable<AppProbe['http']>, tim
       done(fault)
     }
     const late = setTimeout(() => end(`no answer within ${timeoutMs} ms`), timeoutMs)
-    request.on('error', (error) => end(error.message))
+    request.on('error', (error) => end(reasonOf(error)))
     request.end()
   })
+}
+
+/** In one line, and never '': that would mean well. */
+function reasonOf({ message, name }: Error): string {
+  return message.replaceAll(/\s+/g, ' ').trim() || name
 }

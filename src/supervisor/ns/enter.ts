@@ -33,8 +33,12 @@ exec setpriv ${NO_CAPABILITIES.join(' ')} -- "$@"`
  * it. `nsenter` stays as the parent, for a process cannot change its own PID namespace.
  */
 export function programPrefix(pausePid: number, cwd: string): string[] {
-  const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()]
   const namespaces = `nsenter --target=${pausePid} --user --mount --net --pid --uts --ipc --preserve-credentials --`
-  const user = `unshare --user --map-user=${uid} --map-group=${gid} --keep-caps --`
-  return [...`${namespaces} ${user}`.split(' '), '/bin/sh', '-c', LAST_STEPS, 'sh', cwd]
+  return [...namespaces.split(' '), ...programUser(), '/bin/sh', '-c', LAST_STEPS, 'sh', cwd]
+}
+
+/** A user namespace in which a program has the user and group that it would have outside. */
+export function programUser(): string[] {
+  const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()]
+  return `unshare --user --map-user=${uid} --map-group=${gid} --keep-caps --`.split(' ')
 }

@@ -7,6 +7,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import type { PodPort, PodUpstream, ServiceView } from '../../client/contract.ts'
+import { PlainError } from '../../client/errors.ts'
 import { podPortSocket, type Home } from '../../lib/home.ts'
 import type { AppProbe, SidecarBootstrap } from '../../xds/bootstrap.ts'
 import type { Keepers } from '../child.ts'
@@ -17,7 +18,7 @@ import { defaultProbe } from '../probe.ts'
 import { killGroup } from '../state-file.ts'
 import { GATEWAY4, podAddress4, podAddress6, type PodNumbers } from './addresses.ts'
 import { besideProxyPrefix, programPrefix, proxyPrefix } from './enter.ts'
-import { fileLists, foldersOf } from './files.ts'
+import { fileLists, foldersOf, isInside } from './files.ts'
 import { startPause, type Pause } from './pause.ts'
 
 const CLUSTER_DOMAIN = 'cluster.local'
@@ -67,8 +68,15 @@ export class NsNetwork implements PodNetwork {
       }),
       transparent: { gateway: GATEWAY4, includePorts, egressPipe: home.egressSocket },
     }
+    const named = containers.map(({ cwd, command, args }) => foldersOf(cwd, [command ?? '', ...args].join(' ')))
+    const folders = {
+      working: named.flatMap(({ working }) => working),
+      reading: named.flatMap(({ reading }) => reading),
+    }
+    const unseen = folders.working.find((folder) => isInside(folder, home.dir))
+    if (unseen !== undefined)
+      throw new PlainError(`${unseen} lies in the mesh's home, which no program may see: choose another --home`)
     const files = this.#writeFiles(address, address6)
-    const needed = containers.flatMap(({ cwd, command, args }) => foldersOf(cwd, [command ?? '', ...args].join(' ')))
     this.#pause = await startPause(
       `${plan.namespace}/${name}`,
       {
@@ -77,7 +85,7 @@ export class NsNetwork implements PodNetwork {
         GATEWAY4,
         HOST_NAME: name,
         ...files,
-        ...fileLists(home, needed),
+        ...fileLists(home, folders),
       },
       keepers,
     )

@@ -9,7 +9,17 @@ import { PlainError } from '../../client/errors.ts'
 import type { Keepers } from '../child.ts'
 import { SETUP_PARTS, SETUP_SCRIPT, type SetupVariables } from './setup.ts'
 
-const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child']
+export const UNSHARE = [
+  '--user',
+  '--map-root-user',
+  '--net',
+  '--mount',
+  '--pid',
+  '--uts',
+  '--ipc',
+  '--fork',
+  '--kill-child',
+]
 /** A machine that starts many pods at once is slow; more than this is no slowness. */
 const READY_WITHIN_MS = 30_000
 const MAX_ERROR_BYTES = 2000

@@ -7,7 +7,7 @@
  * namespace the kernel ends all others, and with the last one the namespaces.
  */
 
-/** Lists have a path a line; READ_ONLY has lines `folder relatime /usr`, `mount nosuid,nodev /sys`: flags to keep. */
+/** Lists have a path a line; READ_ONLY has `writable|folder|mount FLAGS PATH`: see files.ts. */
 export interface SetupVariables {
   ADDRESS4: string
   ADDRESS6: string
@@ -82,10 +82,6 @@ nsenter --net=/proc/self/fd/${PROXY_NETWORK_FD} /bin/sh -c "$PROXY_SIDE"
 # its own host name, as in Kubernetes, where there is a tool that sets it; nothing depends on it
 hostname "$HOST_NAME" 2> /dev/null || true
 
-step 'names: resolv.conf and hosts'
-mount --bind "$RESOLV_CONF" /etc/resolv.conf
-mount --bind "$HOSTS" /etc/hosts
-
 step 'sockets of this machine'
 list "$MASKED" | while read -r path; do
   # what cannot be covered because nobody of this user gets there needs no cover
@@ -96,6 +92,10 @@ step 'folders of its own'
 mount -t tmpfs -o mode=0700 pocketmesh "$STAGE"
 exec 8< "$STAGE"
 stage=/proc/self/fd/8
+cp "$RESOLV_CONF" $stage/resolv.conf
+cp "$HOSTS" $stage/hosts
+# a link, as a rule, to a folder that will be covered
+resolv_conf=$(readlink -f /etc/resolv.conf)
 list "$KEPT" | while read -r path; do
   n=$((\${n:-0} + 1))
   mkdir "$stage/$n"
@@ -109,6 +109,16 @@ list "$KEPT" | while read -r path; do
   mkdir -p "$path"
   mount --rbind "$stage/$n" "$path"
 done
+
+step 'names: resolv.conf and hosts'
+if [ ! -e "$resolv_conf" ]; then
+  mkdir -p "$(dirname "$resolv_conf")"
+  touch "$resolv_conf"
+fi
+mount --bind $stage/resolv.conf "$resolv_conf"
+mount --bind $stage/hosts /etc/hosts
+mount -o remount,bind,ro "$resolv_conf"
+mount -o remount,bind,ro /etc/hosts
 
 step 'devices'
 mkdir $stage/dev
@@ -130,7 +140,7 @@ mount --rbind $stage/dev /dev
 step 'read-only files'
 list "$READ_ONLY" | while read -r kind flags path; do
   [ "$kind" = mount ] || mount --rbind "$path" "$path"
-  mount -o "remount,bind,ro,$flags" "$path"
+  [ "$kind" = writable ] || mount -o "remount,bind,ro,$flags" "$path"
 done
 
 step 'folders of meshes'

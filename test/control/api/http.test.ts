@@ -161,6 +161,46 @@ t.test('pods are put, replaced as a set and removed, without a revision for noth
   await t.rejects(h.client.deletePod('default', 'b'), problem(404))
 })
 
+t.test('pods of mode ns are kept with all that they say, and each wrong field is named', async (t) => {
+  const ports = [
+    {
+      name: '',
+      containerPort: 9000,
+      appPort: 9000,
+      listenPort: 9000,
+      pipe: '/p/9000.sock',
+      advertisedPipe: '/r/1.sock',
+    },
+  ]
+  const transparent = { gateway: '169.254.1.1', includePorts: [25, 7777], egressPipe: '/p/egress.sock' }
+  const { outbound: _, ...plain } = pod('ns-0', {
+    address: '10.244.0.2',
+    address6: 'fd00:10:244::2',
+    ports,
+    transparent,
+  })
+  const gateway = pod('gateway-0', { egressPipe: '/p/egress.sock' })
+  for (const one of [plain, { ...plain, name: 'ns-1', sidecar: false }, gateway]) {
+    await h.client.putPod(one)
+    t.same(h.store.get(`pods/default/${one.name}`)?.value, one, one.name)
+  }
+  const rows: [change: object, detail: RegExp][] = [
+    [{ address6: 6 }, /^address6 must be text/],
+    [{ egressPipe: true }, /^egressPipe must be text/],
+    [{ transparent: [] }, /must be an object/],
+    [{ transparent: { ...transparent, gateway: undefined } }, /^transparent.gateway/],
+    [{ transparent: { ...transparent, includePorts: [70_000] } }, /^transparent.includePorts\[0\]/],
+    [{ transparent: { ...transparent, egressPipe: 1 } }, /^transparent.egressPipe/],
+    [{ ports: [{ ...ports[0], pipe: {} }] }, /^ports\[0\].pipe/],
+    [{ ports: [{ ...ports[0], advertisedPipe: 1 }] }, /^ports\[0\].advertisedPipe/],
+  ]
+  for (const [change, detail] of rows) {
+    const answer = await raw('PUT', '/v1/pods/default/ns-0', JSON.stringify({ ...plain, ...change }), JSON_TYPE)
+    t.equal(answer.status, 400, JSON.stringify(change))
+    t.match(answer.body.detail, detail)
+  }
+})
+
 t.test('tokens, delivery, proxies, certificates and info are handed through', async (t) => {
   t.same(await h.client.token({ pod: 'a', namespace: 'default', serviceAccount: 'default' }), { token: 'token-1' })
   t.equal(h.tokens[0]?.pod, 'a')

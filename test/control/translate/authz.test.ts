@@ -132,13 +132,47 @@ t.test('policies reach the workloads of their namespace, of the root namespace t
     ap('{action: AUDIT}', '{name: audit}'),
     ap('{}', '{name: tried, annotations: {istio.io/dry-run: "TRUE"}}'),
   )
-  const policies = new AuthorizationPolicies(objects, 'istio-system')
+  const policies = new AuthorizationPolicies(objects, 'istio-system', 'cluster.local')
   const names = (namespace: string, app: string): string[] =>
     policies.of({ namespace, labels: { app } }).map((o) => o.metadata.name)
   t.same(names('default', 'a'), ['own', 'mesh-a'])
   t.same(names('default', 'b'), ['own', 'own-b'])
   t.same(names('other', 'a'), ['other', 'mesh-a'])
   t.same(names('third', 'c'), [])
+})
+
+t.test('cluster.local in a principal stands for the trust domain of the mesh', async (t) => {
+  const rows: [principal: string, verdict: string][] = [
+    ['cluster.local/ns/shop/sa/payment', ''],
+    ['cluster.local/ns/shop/*', 'none'],
+    ['other.example/ns/shop/sa/payment', 'none'],
+    ['mesh.example/ns/shop/sa/payment', ''],
+    ['*/sa/payment', ''],
+  ]
+  const subject = { ...SUBJECT, downstreamPrincipal: 'spiffe://mesh.example/ns/shop/sa/payment' }
+  const workload = { namespace: 'default', labels: {} }
+  for (const [principal, wanted] of rows) {
+    const objects = await policiesOf(ap(from(`{principals: ["${principal}"]}`)))
+    const policies = new AuthorizationPolicies(objects, 'istio-system', 'mesh.example')
+    t.equal(verdict(policies.of(workload), subject), wanted, principal)
+  }
+  const objects = await policiesOf(ap(from('{notPrincipals: [cluster.local/ns/shop/sa/payment]}')))
+  const policies = new AuthorizationPolicies(objects, 'istio-system', 'mesh.example')
+  t.equal(verdict(policies.of(workload), subject), 'none', 'notPrincipals')
+  t.equal(policies.of(workload)[0]?.source, objects[0]?.source, 'where it was written is still known')
+})
+
+t.test('callers are known by the addresses of their pods', async (t) => {
+  const at = (host: string): AccessSubject => ({ ...SUBJECT, downstreamRemoteAddress: `${host}:40000` })
+  for (const field of ['ipBlocks', 'remoteIpBlocks']) {
+    const blocks = await policiesOf(ap(from(`{${field}: [10.244.0.2, "fd00:10:244::2"]}`)))
+    t.equal(verdict(blocks, at('10.244.0.2')), '', field)
+    t.equal(verdict(blocks, at('10.244.0.3')), 'none', field)
+    t.equal(verdict(blocks, at('[fd00:10:244::2]')), '', field)
+    t.equal(verdict(blocks, at('10.244.0.2'), false), '', `${field} on TCP`)
+    const other = `not${field[0]?.toUpperCase()}${field.slice(1)}`
+    t.equal(verdict(await policiesOf(ap(from(`{${other}: [10.244.0.0/24]}`))), at('10.244.0.2')), 'none', other)
+  }
 })
 
 t.test('rules that a sidecar does not know are refused whole', async (t) => {
@@ -199,4 +233,37 @@ t.test('a question is answered with the rule that decides and those that came ne
   t.match(ask('payment', 'frontend'), 'pod "frontend-0" has no port')
   t.match(ask('payment', 'bare'), [{ allowed: true, decision: { by: 'no_sidecar' } }])
   t.match(ask('payment', 'nobody'), 'there is no pod, workload or Service "nobody" with pods in namespace "default"')
+})
+
+t.test('a caller whose DestinationRule switches mutual TLS off has no identity there', async (t) => {
+  const rule = (spec: string, more = ''): string =>
+    `---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: db${more}}\nspec: {host: user-db.default.svc.cluster.local, ${spec}}\n`
+  const ask = async (documents: string, port = 9090) => {
+    const snapshot = (await startMesh(parseCase(MESH + documents))).snapshot()
+    const answers = checkAccess(snapshot, {
+      from: 'payment',
+      to: 'user-db',
+      namespace: 'default',
+      method: 'GET',
+      path: '/',
+      host: '',
+      port,
+    })
+    const [answer] = typeof answers === 'string' ? [] : answers
+    return [answer?.allowed, answer?.from.principal !== '', answer?.decision.by]
+  }
+  const STRICT = `---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default}\nspec: {mtls: {mode: STRICT}}\n`
+  const off = rule('trafficPolicy: {tls: {mode: DISABLE}}')
+  t.same(await ask(''), [true, true, 'allow_rule'])
+  t.same(await ask(off), [false, false, 'implicit_deny'])
+  t.same(await ask(off + STRICT), [false, false, 'strict_mutual_tls'])
+  t.same(await ask(rule('trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}')), [true, true, 'allow_rule'])
+  const sql = rule('trafficPolicy: {portLevelSettings: [{port: {number: 5432}, tls: {mode: DISABLE}}]}')
+  t.same(await ask(sql), [true, true, 'allow_rule'], 'of another port')
+  t.same(await ask(sql, 5432), [false, false, 'implicit_deny'])
+  t.same(await ask(rule('exportTo: [elsewhere], trafficPolicy: {tls: {mode: DISABLE}}', ', namespace: other')), [
+    true,
+    true,
+    'allow_rule',
+  ])
 })

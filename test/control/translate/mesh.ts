@@ -22,6 +22,13 @@ export interface PodShorthand {
   ports?: Record<string, number>
   advertisedPort?: number
   upstreams?: PodUpstream[]
+  /** Mode `ns`. */
+  ns?: boolean
+  includePorts?: number[]
+  /** Mode `env`: ports have a UNIX socket too. */
+  pipes?: boolean
+  /** The gateway of mode `ns`. */
+  egress?: boolean
 }
 
 export interface Case {
@@ -50,11 +57,13 @@ export function parseCase(text: string): Case {
 /** Ports follow from the pod's place in the list, so that golden files stay as they are. */
 export function toPod(short: PodShorthand, place: number): Pod {
   const { name, namespace = 'default', labels = {}, serviceAccount = 'default', sidecar = true, ready = true } = short
+  if (short.ns === true) return transparentPod(short, place)
   const ports = Object.entries(short.ports ?? {}).map(([portName, containerPort], i) => {
     const appPort = 20_000 + 10 * place + i
     const listenPort = sidecar ? appPort + 1000 : appPort
     const advertised = short.advertisedPort === undefined ? {} : { advertisedPort: short.advertisedPort }
-    return { name: portName, containerPort, appPort, listenPort, ...advertised }
+    const piped = short.pipes === true ? { pipe: pipeOf(name, containerPort) } : {}
+    return { name: portName, containerPort, appPort, listenPort, ...piped, ...advertised }
   })
   const outbound = { capturePort: 22_000 + place, httpProxyPort: 23_000 + place, upstreams: short.upstreams ?? [] }
   return {
@@ -70,6 +79,26 @@ export function toPod(short: PodShorthand, place: number): Pod {
     address: '127.0.0.1',
     ports,
     ...(sidecar ? { outbound } : {}),
+    ...(short.egress === true ? { egressPipe: EGRESS_PIPE } : {}),
+  }
+}
+
+const EGRESS_PIPE = '/mesh/egress.sock'
+const pipeOf = (pod: string, port: number): string => `/mesh/pods/${pod}/${port}.sock`
+
+/** The program listens where it likes; callers use the pod's pipes. */
+function transparentPod(short: PodShorthand, place: number): Pod {
+  const { outbound: _, ...pod } = toPod({ ...short, ns: false, ports: {} }, place)
+  const ports = Object.entries(short.ports ?? {}).map(([name, containerPort]) => {
+    const pipe = pipeOf(short.name, containerPort)
+    return { name, containerPort, appPort: containerPort, listenPort: containerPort, pipe }
+  })
+  return {
+    ...pod,
+    address: `10.244.0.${place + 2}`,
+    address6: `fd00:10:244::${(place + 2).toString(16)}`,
+    ports,
+    transparent: { gateway: '169.254.1.1', includePorts: short.includePorts ?? [], egressPipe: EGRESS_PIPE },
   }
 }
 

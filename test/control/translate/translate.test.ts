@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Pod } from '../../../src/client/contract.ts'
 import type { ProxyResources, Resource } from '../../../src/control/translate/snapshot.ts'
 import { translate } from '../../../src/control/translate/translate.ts'
+import { resourceToJson } from '../../../src/xds/json.ts'
 import { RESOURCE_CODEC, XDS_TYPES, type XdsType } from '../../../src/xds/type-urls.ts'
 import { objectWrites, podWrite, startMesh, toPod, type TestMesh } from './mesh.ts'
 
@@ -37,6 +38,9 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: web}
 spec: {hosts: [web], http: [{route: [{destination: {host: web, subset: v1}, weight: ${weight}}, {destination: {host: web}, weight: 50}]}]}`
+
+const configMap = (name: string): string =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, namespace: istio-system}\ndata: {mesh: "outbound_traffic_policy: {mode: REGISTRY_ONLY}"}`
 
 function resourcesOf(mesh: TestMesh, name = 'web-0'): ProxyResources {
   const snapshot = mesh.snapshot()
@@ -114,6 +118,21 @@ const rows: [title: string, change: (mesh: TestMesh) => Promise<unknown>, differ
       ),
     ['LDS 127.0.0.1_24001', 'LDS 2001:2::2_5432', 'LDS 240.240.0.2_5432'],
   ],
+  ['a ConfigMap that is not of the mesh', (mesh) => mesh.store.commit(objectWrites(configMap('other'))), []],
+  [
+    'what may leave the mesh',
+    (mesh) => mesh.store.commit(objectWrites(configMap('istio'))),
+    ['LDS virtualOutbound', 'RDS 6000', 'RDS 80', 'RDS http_proxy'],
+  ],
+  [
+    'the first pod with a UNIX socket',
+    (mesh) => mesh.store.commit([podWrite(toPod({ name: 'x', ports: { a: 1 }, pipes: true }, 8))]),
+    [
+      'CDS outbound|5432||db.default.svc.cluster.local',
+      'CDS outbound|6000||thing.default.svc.cluster.local',
+      'CDS outbound|80||web.default.svc.cluster.local',
+    ],
+  ],
 ]
 
 t.test('a change alters the resources that it is about, and no other', async (t) => {
@@ -142,15 +161,46 @@ t.test('proxies of a namespace share their resources; what came in another order
   t.same(changed(resourcesOf(mesh), resourcesOf(other)), [], 'there and back')
 })
 
+t.test(
+  'what comes out of a pod by the gateway leads to no Service: it would carry the identity of the gateway',
+  async (t) => {
+    const gateway = toPod({ name: 'gateway-0', egress: true, upstreams }, 9)
+    const mesh = await startMesh({
+      text,
+      pods: [...pods, gateway, toPod({ name: 'ns-0', ns: true, ports: { http: 80 } }, 10)],
+    })
+    const { LDS } = resourcesOf(mesh, 'gateway-0')
+    const listeners = [...LDS.values()].map((r) => resourceToJson(r.any) as { name: string; bindToPort?: boolean })
+    t.same(
+      listeners.filter((l) => l.bindToPort === false).map((l) => l.name),
+      ['10.244.0.12_80', 'fd00:10:244::c_80'],
+      'of those that are found by destination, pods alone',
+    )
+    t.equal(listeners.filter((l) => l.name.startsWith('127.0.0.1_')).length, 3, 'published ports are bound')
+  },
+)
+
 t.test('every name that a resource refers to is there', async (t) => {
-  const mesh = await startMesh({ text, pods })
-  for (const { name } of pods) {
+  const gateway = toPod({ name: 'gateway-0', egress: true, upstreams }, 4)
+  const transparent = ['ns-0', 'plain-0'].map((name, i) =>
+    toPod({ name, ns: true, sidecar: name === 'ns-0', labels: { app: 'web' }, ports: { http: 8080 } }, 5 + i),
+  )
+  const all = [...pods, gateway, ...transparent]
+  const mesh = await startMesh({ text, pods: all })
+  for (const { name } of all) {
     const resources = resourcesOf(mesh, name)
     const decode = (type: XdsType): string =>
       JSON.stringify([...resources[type].values()].map((r) => RESOURCE_CODEC[type].decode(bytesOf(r))))
     for (const eds of resources.EDS.keys()) t.ok(resources.CDS.has(eds), `${name}: cluster ${eds}`)
     const clusters = [...decode('CDS').matchAll(/"serviceName":"([^"]+)"/g)].map((m) => m[1] ?? '')
     t.same(new Set(clusters), new Set(resources.EDS.keys()), `${name}: endpoints of every EDS cluster`)
+    for (const resource of [...resources.LDS.values(), ...resources.RDS.values()]) {
+      const json = JSON.stringify(resourceToJson(resource.any))
+      for (const [, cluster = ''] of json.matchAll(/"cluster":"([^"]+)"/g))
+        t.ok(resources.CDS.has(cluster), `${name}: ${cluster} of ${resource.name}`)
+      for (const [, route = ''] of json.matchAll(/"routeConfigName":"([^"]+)"/g))
+        t.ok(resources.RDS.has(route), `${name}: ${route} of ${resource.name}`)
+    }
     for (const type of XDS_TYPES) {
       for (const [key, resource] of resources[type]) t.equal(key, resource.name, `${type} ${key}`)
     }

@@ -28,6 +28,19 @@ t.test('a sidecar gets everything in order, and then nobody says anything', asyn
   t.equal(relay.bytes(), before, 'not one byte in 400 ms, whatever is committed that changes nothing for it')
 })
 
+t.test(
+  'a pod without a sidecar takes part with its plain proxy: listed, waited for, with its own certificate',
+  async (t) => {
+    const rig = await Rig.open([pod('plain', 'cron', false)])
+    t.teardown(() => rig.close())
+    rig.sidecar('plain', { credentials: rig.credential('cron') })
+    await rig.synced('plain')
+    t.match(rig.server?.status(), [{ name: 'plain.default', types: { LDS: { state: 'SYNCED', resources: 1 } } }])
+    const revision = rig.source.commit({ resources: world({ version: '2' }) })
+    t.match(await rig.server?.waitForDelivery(revision, 5000), { proxies: 1, acked: 1, pending: [] })
+  },
+)
+
 t.test('a change reaches ten sidecars, and the delivery says how long it took', async (t) => {
   const names = Array.from({ length: 10 }, (_, i) => `p${i}`)
   const rig = await Rig.open(names.map((n) => pod(n)))
