@@ -1,6 +1,6 @@
 /**
- * The mesh that the rows measure: ten sidecars, started as a user would start them, from the bundles in dist/.
- * In: nothing. Out: clients and ports. Owns a temporary home and all that runs in it.
+ * The mesh that the rows measure: ten sidecars, or other manifests, started as a user would start them, from the
+ * bundles in dist/. In: a folder or file, the mode. Out: clients and ports. Owns a temporary home and all that runs in it.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -10,8 +10,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ControlClient } from '../src/client/control.ts'
 import { SupervisorClient } from '../src/client/supervisor.ts'
-import type { PodStatus } from '../src/client/contract.ts'
-import { homeLayout } from '../src/lib/home.ts'
+import type { InterceptMode, Pod, PodStatus } from '../src/client/contract.ts'
+import type { Home } from '../src/lib/home.ts'
+import { homeLayout, podPortSocket } from '../src/lib/home.ts'
 
 const run = promisify(execFile)
 const here = dirname(fileURLToPath(import.meta.url))
@@ -20,28 +21,43 @@ const NAMESPACE = 'default'
 
 export const ECHO_URL = 'http://echo:8080/'
 
+export interface BenchMeshOptions {
+  manifests?: string
+  /** Rows reach their callers' sidecars by ports of this machine, which only `env` has. */
+  intercept?: InterceptMode
+}
+
 export class BenchMesh {
   readonly control: ControlClient
   readonly supervisor: SupervisorClient
-  readonly #homeDir: string
+  readonly #home: Home
 
-  private constructor(homeDir: string) {
-    this.#homeDir = homeDir
-    const home = homeLayout(homeDir)
+  private constructor(home: Home) {
+    this.#home = home
     this.control = new ControlClient(home)
     this.supervisor = new SupervisorClient(home)
   }
 
-  static async start(): Promise<BenchMesh> {
-    const homeDir = await mkdtemp(join(tmpdir(), 'pm-bench-'))
-    await cli(homeDir, 'up', '-d', '--wait', '-f', join(here, 'mesh'))
-    return new BenchMesh(homeDir)
+  static async start(options: BenchMeshOptions = {}): Promise<BenchMesh> {
+    const { manifests = join(here, 'mesh'), intercept = 'env' } = options
+    const home = homeLayout(await mkdtemp(join(tmpdir(), 'pm-bench-')))
+    try {
+      await cli(home, 'up', '-d', '--wait', '--timeout', '110', '--intercept', intercept, '-f', manifests)
+    } catch (error) {
+      await end(home)
+      throw error
+    }
+    return new BenchMesh(home)
   }
 
   async stop(): Promise<void> {
     await Promise.all([this.control.close(), this.supervisor.close()])
-    await cli(this.#homeDir, 'down', '--purge')
-    await rm(this.#homeDir, { recursive: true, force: true })
+    await end(this.#home)
+  }
+
+  /** Where a pod's sidecar would listen on a UNIX socket. */
+  portSocket(pod: Pod, containerPort: number): string {
+    return podPortSocket(this.#home, pod.namespace, pod.name, containerPort)
   }
 
   async pods(): Promise<PodStatus[]> {
@@ -66,11 +82,12 @@ export class BenchMesh {
     return Number(new URL(env['HTTP_PROXY'] ?? '').port)
   }
 
-  /** `http://127.0.0.1:PORT/`: a caller's explicit port for the echo service. */
-  async callerEchoUrl(): Promise<string> {
+  /** `http://127.0.0.1:PORT/`: a caller's explicit port for a service. */
+  async callerUrl(service = 'echo'): Promise<string> {
     const { env } = await this.supervisor.env('caller', NAMESPACE)
-    const value = env['POCKETMESH_UPSTREAM_ECHO']
-    if (value === undefined) throw new Error('POCKETMESH_UPSTREAM_ECHO is not set')
+    const name = `POCKETMESH_UPSTREAM_${service.toUpperCase().replaceAll('-', '_')}`
+    const value = env[name]
+    if (value === undefined) throw new Error(`${name} is not set`)
     const url = new URL(value.includes('://') ? value : `http://${value}`)
     return `http://${url.host}/`
   }
@@ -88,6 +105,11 @@ export class BenchMesh {
   }
 }
 
-async function cli(home: string, ...args: string[]): Promise<void> {
-  await run(process.execPath, [CLI, '--home', home, ...args], { timeout: 120_000 })
+async function end(home: Home): Promise<void> {
+  await cli(home, 'down', '--purge')
+  await rm(home.dir, { recursive: true, force: true })
+}
+
+async function cli(home: Home, ...args: string[]): Promise<void> {
+  await run(process.execPath, [CLI, '--home', home.dir, ...args], { timeout: 120_000 })
 }

@@ -30,9 +30,7 @@ export async function proxy(mesh: BenchMesh, { quick }: { quick: boolean }): Pro
   if (appPort === undefined) throw new Error('echo-v1 has no port')
   const sidecars = [(await mesh.pod('caller')).sidecar?.pid, app.sidecar?.pid].filter((pid) => typeof pid === 'number')
   const pair = await NginxPair.start(appPort)
-  const variants: Variant[] = [
-    { name: 'two sidecars', url: await mesh.callerEchoUrl(), pids: () => sidecars, runs: [] },
-  ]
+  const variants: Variant[] = [{ name: 'two sidecars', url: await mesh.callerUrl(), pids: () => sidecars, runs: [] }]
   if ('url' in pair) variants.push({ name: 'two nginx', url: pair.url, pids: () => pair.pids(), runs: [] })
   try {
     for (const { url } of variants) await applyLoad({ url, connections: CONNECTIONS, seconds: 2 })

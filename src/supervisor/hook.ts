@@ -4,11 +4,14 @@
  * POCKETMESH_NAMES (a file), POCKETMESH_LISTEN (`{"8080":20002}`). Without them, and in tools, it does nothing.
  */
 import { syncBuiltinESMExports } from 'node:module'
+import { installChild } from './hook/child.ts'
 import { installConnect } from './hook/connect.ts'
+import { hookEnvironment } from './hook/inherit.ts'
 import { installListen, movedPort } from './hook/listen.ts'
 import { installLookup } from './hook/lookup.ts'
 import { Names } from './hook/names.ts'
 import { attempt } from './hook/replace.ts'
+import { installResolve } from './hook/resolve.ts'
 import { isTool } from './hook/tool.ts'
 import { installWorker } from './hook/worker.ts'
 
@@ -24,9 +27,14 @@ function install(): void {
   if (capture !== undefined && namesFile !== undefined) {
     const names = new Names(namesFile)
     installLookup(names)
+    installResolve(names)
     installConnect(names, capture, movedPort)
   }
-  if (ports.size > 0 || capture !== undefined) installWorker(import.meta.url)
+  if (ports.size > 0 || capture !== undefined) {
+    const own = hookEnvironment(import.meta.url)
+    installWorker(import.meta.url, own)
+    installChild(own)
+  }
   syncBuiltinESMExports()
 }
 

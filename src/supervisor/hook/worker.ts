@@ -1,24 +1,17 @@
 /**
  * Worker threads that would start without the hook: those with an `env` of their own, which has no NODE_OPTIONS, and
  * those made of a text (`eval: true`), for which Node loads no --import at all.
- * In: how the hook is named to Node. Out: worker_threads.Worker replaced by a class that extends it.
+ * In: where the hook is, and what it must know. Out: worker_threads.Worker replaced by a class that extends it.
  */
 import { fileURLToPath } from 'node:url'
 import workerThreads from 'node:worker_threads'
+import { inherited, type HookEnvironment } from './inherit.ts'
 
-const KEPT = ['POCKETMESH_CAPTURE', 'POCKETMESH_NAMES', 'POCKETMESH_LISTEN']
-
-export function installWorker(hookUrl: string): void {
-  const kept: Record<string, string> = {}
-  for (const name of KEPT) {
-    const value = process.env[name]
-    if (value !== undefined) kept[name] = value
-  }
-
+export function installWorker(hookUrl: string, hook: HookEnvironment): void {
   class Worker extends workerThreads.Worker {
     constructor(filename: string | URL, options?: workerThreads.WorkerOptions) {
       const isText = options?.eval === true && typeof filename === 'string'
-      super(isText ? loadFirst(filename, hookUrl) : filename, withHook(options, kept, `--import=${hookUrl}`))
+      super(isText ? loadFirst(filename, hookUrl) : filename, withHook(options, hook))
     }
   }
   Reflect.set(workerThreads, 'Worker', Worker)
@@ -26,15 +19,12 @@ export function installWorker(hookUrl: string): void {
 
 function withHook(
   options: workerThreads.WorkerOptions | undefined,
-  kept: Record<string, string>,
-  hookOption: string,
+  hook: HookEnvironment,
 ): workerThreads.WorkerOptions | undefined {
   const env: unknown = options?.env
   if (typeof env !== 'object' || env === null) return options
-  const own = env as Record<string, string | undefined>
-  const nodeOptions = own['NODE_OPTIONS'] ?? ''
-  if (nodeOptions.includes(hookOption)) return options
-  return { ...options, env: { ...kept, ...own, NODE_OPTIONS: `${nodeOptions} ${hookOption}`.trim() } }
+  const added = inherited(env as Record<string, string | undefined>, hook)
+  return added === undefined ? options : { ...options, env: { ...env, ...added } }
 }
 
 /**
