@@ -12,6 +12,10 @@ const COMMAND = 'pocketmesh.dev/command'
 const INJECT = 'sidecar.istio.io/inject'
 /** Istio's annotation: a comma-separated list. */
 const INCLUDE_PORTS = 'traffic.sidecar.istio.io/includeOutboundPorts'
+/** The sidecar as `inject` writes it into a Deployment: its container, and the annotation that tells what was added. */
+export const SIDECAR_CONTAINER = 'istio-proxy'
+export const SIDECAR_IMAGE = 'pocketmesh/sidecar'
+export const INJECTION_STATUS = 'sidecar.istio.io/status'
 const DEFAULT_GRACE_SECONDS = 30
 
 export interface DeploymentPlan {
@@ -99,13 +103,15 @@ export function planDeployment(object: MeshObject, input: PlanInput): Deployment
   const spec = object.spec as DeploymentFields
   const { metadata = {}, spec: pod } = spec.template
   const annotations = metadata.annotations ?? {}
-  const labels = metadata.labels ?? {}
+  const containers = pod.containers.filter((container) => !isInjected(container))
+  const injected = containers.length < pod.containers.length
+  const labels = injected ? ownLabels(metadata.labels ?? {}, annotations) : (metadata.labels ?? {})
   const dir = object.source?.dir ?? process.cwd()
   const template: PodTemplate = {
     labels,
     serviceAccount: pod.serviceAccountName ?? pod.serviceAccount ?? 'default',
     sidecar: wantsSidecar(labels, annotations, input.namespaceLabels),
-    containers: pod.containers.map((container, i) => planContainer(container, i, annotations, dir, input)),
+    containers: containers.map((container, i) => planContainer(container, i, annotations, dir, input)),
     graceMs: (pod.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     gateway: false,
     includePorts: portsOf(annotations[INCLUDE_PORTS] ?? ''),
@@ -128,6 +134,26 @@ function wantsSidecar(
   const own = labels[INJECT] ?? annotations[INJECT]
   if (own !== undefined) return own !== 'false'
   return namespaceLabels['istio-injection'] !== 'disabled'
+}
+
+/** Started by the supervisor in any case, and so no program of the pod. */
+function isInjected({ name, image = '' }: ContainerFields): boolean {
+  return name === SIDECAR_CONTAINER && image.split(/[:@]/, 1)[0] === SIDECAR_IMAGE
+}
+
+/** Those that stood there before the injection: a pod is the same with it and without. */
+function ownLabels(labels: Record<string, string>, annotations: Record<string, string>): Record<string, string> {
+  const added = addedLabels(annotations[INJECTION_STATUS] ?? '')
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !added.includes(name)))
+}
+
+function addedLabels(status: string): unknown[] {
+  try {
+    const { labels } = (JSON.parse(status) ?? {}) as { labels?: unknown }
+    return Array.isArray(labels) ? labels : []
+  } catch {
+    return []
+  }
 }
 
 function portsOf(list: string): number[] {

@@ -7,7 +7,7 @@ import type { MeshObject } from '../../src/config/object.ts'
 import { baseEnvironment, expand, serviceEnvironment, withContainerEnv } from '../../src/supervisor/environment.ts'
 import { findImage, readImageTable, type ImageTable } from '../../src/supervisor/images.ts'
 import { hookEnvironment, interceptEnvironment } from '../../src/supervisor/intercept-env.ts'
-import { planDeployment, type ContainerPlan } from '../../src/supervisor/plan.ts'
+import { planDeployment, type ContainerPlan, type DeploymentPlan } from '../../src/supervisor/plan.ts'
 
 const NO_IMAGES = { namespaceLabels: {}, images: (): ImageTable => new Map() }
 
@@ -107,6 +107,31 @@ t.test('the hash changes with the template, not with the replicas', async (t) =>
   }
   t.equal(hash({}), hash({}, 5))
   t.not(hash({}), hash({ env: [{ name: 'A', value: 'b' }] }))
+})
+
+t.test('a sidecar that is written down is no program, and changes nothing', async (t) => {
+  const status = (labels: unknown): object => ({
+    ...command('node a.js'),
+    'sidecar.istio.io/status': JSON.stringify({ labels }),
+  })
+  const proxy = (image: string): object => ({ name: 'istio-proxy', image })
+  const injected = {
+    labels: { app: 'web', 'security.istio.io/tlsMode': 'istio' },
+    more: [proxy('pocketmesh/sidecar:1')],
+  }
+  const plan = (template: Parameters<typeof deployment>[0]): DeploymentPlan =>
+    planDeployment(deployment(template), NO_IMAGES)
+  const plain = plan({ labels: { app: 'web' }, annotations: command('node a.js') })
+  t.same(plan({ ...injected, annotations: status(['security.istio.io/tlsMode']) }), plain)
+  t.same(plan({ ...injected, annotations: status([]) }).template.labels, injected.labels, 'labels that it had before')
+  for (const broken of ['{', 'null', '{"labels":1}']) {
+    const annotations = { ...command('node a.js'), 'sidecar.istio.io/status': broken }
+    t.same(plan({ ...injected, annotations }).template.containers, plain.template.containers, broken)
+  }
+  for (const image of ['pocketmesh/sidecar', 'pocketmesh/sidecar@sha256:00'])
+    t.equal(plan({ more: [proxy(image)] }).template.containers.length, 1, image)
+  for (const image of ['pocketmesh/sidecar-next:1', 'istio/proxyv2:1', 'localhost:5000/pocketmesh/sidecar'])
+    t.equal(plan({ more: [proxy(image)] }).template.containers.length, 2, image)
 })
 
 const FACTS = {
