@@ -25,6 +25,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   exec: async () => (await import('./verbs/exec.ts')).registerExec,
   kill: async () => (await import('./verbs/kill.ts')).registerKill,
   apply: async () => (await import('./verbs/apply.ts')).registerApply,
+  inject: async () => (await import('./verbs/inject.ts')).registerInject,
   diff: async () => (await import('./verbs/diff.ts')).registerDiff,
   get: async () => (await import('./verbs/get.ts')).registerGet,
   describe: async () => (await import('./verbs/describe.ts')).registerDescribe,
