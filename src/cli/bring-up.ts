@@ -38,12 +38,13 @@ export async function bringUp(
   { sources, timeoutMs, signal }: BringUpOptions,
 ): Promise<BringUpResult> {
   const startedMs = performance.now()
-  const info = await context.control.ready(CONTROL_START_MS, signal)
+  await context.control.ready(CONTROL_START_MS, signal)
   const applied = sources === undefined ? undefined : await applySources(context, sources, { pruneOwner: PRUNE_OWNER })
   if (applied !== undefined) printChanges(context, applied)
   await context.supervisor.refresh()
   const { answer, waiting } = await waitReady(context, startedMs + timeoutMs, signal)
-  const revision = applied?.revision ?? info.revision
+  // the revision in which the last pod became ready, not the one that was applied: requests may follow at once
+  const revision = signal.aborted ? 0 : (await context.control.info()).revision
   const delivery = signal.aborted ? undefined : await context.control.delivery(revision, DELIVERY_WAIT_MS)
   context.print(meshLine(answer, context.paint))
   context.print(psTable(answer.pods, { paint: context.paint, nowEpochMs: Date.now(), indent: '  ' }))

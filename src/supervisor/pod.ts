@@ -190,7 +190,7 @@ export class PodRunner {
     // the container's own Node options stand beside the hook, not in its place
     const own = container.env.find((one) => one.name === 'NODE_OPTIONS')?.value
     if (own !== undefined && given['NODE_OPTIONS'] !== undefined)
-      env['NODE_OPTIONS'] = `${own} ${given['NODE_OPTIONS']}`
+      env['NODE_OPTIONS'] = `${env['NODE_OPTIONS']} ${given['NODE_OPTIONS']}`
     return env
   }
 

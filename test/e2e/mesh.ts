@@ -54,14 +54,12 @@ export class E2eMesh {
     return mesh
   }
 
-  /** Applies, and waits until every pod is ready and every proxy knows. */
+  /** Applies, and waits until every pod is ready and every proxy knows of it. */
   async apply(text: string): Promise<void> {
-    const { revision } = await this.control.apply({
-      sources: [{ file: 'mesh.yaml', dir: this.dir, text }],
-      namespace: 'default',
-    })
+    const sources = [{ file: 'mesh.yaml', dir: this.dir, text }]
+    await this.control.apply({ sources, namespace: 'default' })
     await this.supervisor.ready()
-    await this.control.delivery(revision, 10_000)
+    await this.control.delivery((await this.control.info()).revision, 10_000)
   }
 
   async pod(workload: string): Promise<PodStatus> {

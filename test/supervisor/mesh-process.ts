@@ -1,5 +1,6 @@
 /** A supervisor as a process of its own, for tests that kill it: `mesh-process.ts HOME FILE [MODE]`, prints `ready`. */
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { ControlClient } from '../../src/client/control.ts'
 import type { InterceptMode } from '../../src/client/contract.ts'
 import { homeLayout } from '../../src/lib/home.ts'
@@ -17,7 +18,7 @@ try {
     entry: fakeSidecarEntry,
     onStarted: async (supervisor) => {
       const client = new ControlClient(home)
-      await client.apply(applyOf(readFileSync(file, 'utf8'), home.dir))
+      await client.apply(applyOf(readFileSync(file, 'utf8'), dirname(file)))
       await client.close()
       await supervisor.ready()
       console.log('ready')
