@@ -77,8 +77,11 @@ export function podListeners(pod: Pod, context: OutboundContext, config: MeshCon
   const resources = new Map<string, Resource>()
   const { outbound } = pod
   if (outbound === undefined) return resources
-  resources.set(VIRTUAL_OUTBOUND, captureListener(outbound, config))
-  resources.set(HTTP_PROXY_ROUTE, proxyListener(outbound))
+  // the gateway of transparent pods has no program of its own: whoever called these ports would pass for the gateway
+  if (pod.egressPipe === undefined) {
+    resources.set(VIRTUAL_OUTBOUND, captureListener(outbound, config))
+    resources.set(HTTP_PROXY_ROUTE, proxyListener(outbound))
+  }
   for (const { host, port: number, listenPort } of outbound.upstreams) {
     const service = context.byHost.get(host)
     const port = service?.ports.find((p) => p.port === number)
