@@ -22,7 +22,6 @@ t.test('a machine that does not allow it', async (t) => {
   const path = process.env['PATH'] ?? ''
   t.teardown(() => (process.env['PATH'] = path))
   for (const [what, tool, at, hint] of BROKEN) {
-    // not below /tmp, which the trial covers
     const bin = t.testdir()
     const script = `#!/bin/sh\ncase "$*" in *"${at}"*) echo broken >&2; exit 1;; esac\nPATH='${path}' exec ${tool} "$@"\n`
     writeFileSync(join(bin, tool), script, { mode: 0o755 })

@@ -56,7 +56,7 @@ const STEPS: readonly Step[] = [
   },
   {
     what: 'private folders and devices',
-    script: 'mount -t tmpfs trial /tmp\nmkdir /tmp/pts\nmount -t devpts -o newinstance trial /tmp/pts',
+    script: 'mount -t tmpfs trial /sys\nmkdir /sys/pts\nmount -t devpts -o newinstance trial /sys/pts',
     hint: () => (inContainer() ? CONTAINER_HINT : userNamespaceHint()),
   },
   {
