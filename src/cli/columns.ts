@@ -76,17 +76,24 @@ export function rowOf(object: StoredObject, live: Live, { withNamespace, wide, n
   ]
 }
 
-export function podHeads(withNamespace: boolean): string[] {
-  return [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', 'READY', 'SIDECAR', 'WORKLOAD', 'SERVICEACCOUNT', 'PORTS']
+type PodColumns = Omit<ColumnOptions, 'nowEpochMs'>
+
+export function podHeads({ withNamespace, wide }: PodColumns): string[] {
+  const heads = ['NAME', 'READY', 'SIDECAR', 'WORKLOAD', 'SERVICEACCOUNT', 'PORTS']
+  return [...(withNamespace ? ['NAMESPACE'] : []), ...heads, ...(wide ? ['ADDRESS', 'ADDRESS6'] : [])]
 }
 
-export function podRow(pod: Pod, withNamespace: boolean): Cell[] {
+export function podRow(pod: Pod, { withNamespace, wide }: PodColumns): Cell[] {
   const ready: Cell = pod.terminating
     ? { text: 'ending', tint: 'dim' }
     : pod.ready
       ? 'yes'
       : { text: 'no', tint: 'yellow' }
-  const ports = pod.ports.map((port) => `${port.containerPort}:${port.listenPort}`).join(',')
+  // a pod with an address of its own has no other ports
+  const shown = pod.ports.map((port) =>
+    pod.transparent === undefined ? `${port.containerPort}:${port.listenPort}` : String(port.containerPort),
+  )
+  const ports = shown.join(',')
   return [
     ...(withNamespace ? [pod.namespace] : []),
     pod.name,
@@ -95,6 +102,7 @@ export function podRow(pod: Pod, withNamespace: boolean): Cell[] {
     pod.workload,
     pod.serviceAccount,
     ports === '' ? '-' : ports,
+    ...(wide ? [pod.address, pod.address6 ?? '-'] : []),
   ]
 }
 

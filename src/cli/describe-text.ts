@@ -137,6 +137,7 @@ export function describePod({ pod, status, certificate, proxy, services, nowEpoc
     ['Namespace', pod?.namespace ?? status?.namespace ?? ''],
     ['Workload', pod?.workload ?? status?.workload ?? ''],
     ['Service account', pod?.serviceAccount ?? '<unknown>'],
+    ['Address', [pod?.address ?? status?.address, pod?.address6].filter((one) => one !== undefined).join(', ')],
     ['Labels', labelsText(pod?.labels ?? {})],
     [
       'State',
@@ -156,12 +157,13 @@ export function describePod({ pod, status, certificate, proxy, services, nowEpoc
 
 function appFacts(pod: Pod | undefined, status: PodStatus | undefined, nowEpochMs: number): string[] {
   const ports = pod?.ports ?? status?.ports ?? []
+  const address = pod?.address ?? status?.address ?? ''
   return facts([
     ['PID', String(status?.pid ?? '-')],
     ['Started', ago(status?.startedAt, nowEpochMs)],
     ['Restarts', String(status?.restarts ?? 0)],
     ['Last exit', status?.exit ?? '-'],
-    ['Ports', ports.map((port) => `${port.containerPort} at 127.0.0.1:${port.appPort}`).join(', ') || '<none>'],
+    ['Ports', ports.map((port) => `${port.containerPort} at ${address}:${port.appPort}`).join(', ') || '<none>'],
     ['Log', status?.logFile ?? '-'],
   ])
 }
@@ -179,16 +181,8 @@ function proxyFacts(
     ['PID', String(sidecar?.pid ?? '-')],
     ['State', sidecar?.state ?? '-'],
     ['Restarts', String(sidecar?.restarts ?? 0)],
-    [
-      'Inbound',
-      (pod?.ports ?? []).map((port) => `${port.containerPort} at 127.0.0.1:${port.listenPort}`).join(', ') || '<none>',
-    ],
-    [
-      'Outbound',
-      pod?.outbound === undefined
-        ? '<none>'
-        : `capture :${pod.outbound.capturePort}, HTTP proxy :${pod.outbound.httpProxyPort}`,
-    ],
+    ['Inbound', pod === undefined ? '<none>' : inboundText(pod)],
+    ['Outbound', pod === undefined ? '<none>' : outboundText(pod)],
     [
       'Configuration',
       proxy === undefined
@@ -204,6 +198,21 @@ function proxyFacts(
     ],
     ['Log', status?.proxyLogFile ?? '-'],
   ])
+}
+
+/** Where a port's listener is: a socket of this machine's files, or a port of its own. */
+function inboundText({ ports, address, transparent }: Pod): string {
+  const texts = ports.map(({ containerPort, listenPort, pipe }) => {
+    const at = pipe === undefined || transparent === undefined ? `${address}:${listenPort}` : `unix://${pipe}`
+    return `${containerPort} at ${at}`
+  })
+  return texts.join(', ') || '<none>'
+}
+
+function outboundText({ outbound, transparent }: Pod): string {
+  if (transparent !== undefined) return `every address but the pod's own, DNS at ${transparent.gateway}:53`
+  if (outbound === undefined) return '<none>'
+  return `capture :${outbound.capturePort}, HTTP proxy :${outbound.httpProxyPort}`
 }
 
 /** Any other kind: its main facts, then the spec as YAML. */

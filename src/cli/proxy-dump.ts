@@ -62,12 +62,14 @@ export function dumpTable(dump: unknown, section: Section): DumpTable {
 
 function listenerRows(listener: Loose): Cell[][] {
   const address = loose(at(listener, 'address', 'socketAddress'))
+  const pipe = at(listener, 'address', 'pipe', 'path')
+  const more = list(listener['additionalAddresses']).length
   const chains = list(listener['filterChains']).map(loose)
   const last = loose(listener['defaultFilterChain'])
   const all = Object.keys(last).length > 0 ? [...chains, last] : chains
   return all.map((chain, i) => [
-    text(address['address']),
-    text(address['portValue']),
+    pipe === undefined ? text(address['address']) : `unix://${text(pipe)}`,
+    `${text(address['portValue'])}${more === 0 ? '' : ` + ${more} more`}`,
     i === 0 ? text(listener['name']) : '',
     matchText(loose(chain['filterChainMatch'])),
     list(chain['filters'])
@@ -185,11 +187,12 @@ function endpointRows(assignment: Loose): Cell[][] {
     .flatMap((locality) => list(locality['lbEndpoints']).map(loose))
     .map((endpoint) => {
       const address = loose(at(endpoint, 'endpoint', 'address', 'socketAddress'))
+      const pipe = at(endpoint, 'endpoint', 'address', 'pipe', 'path')
       const metadata = loose(at(endpoint, 'metadata', 'filterMetadata'))
       const workload = text(loose(metadata['istio'])['workload'], '').split(';')[0] ?? ''
       const mutual = loose(metadata['envoy.transport_socket_match'])['tlsMode'] === 'istio'
       return [
-        `${text(address['address'])}:${text(address['portValue'])}`,
+        pipe === undefined ? `${text(address['address'])}:${text(address['portValue'])}` : `unix://${text(pipe)}`,
         text(endpoint['healthStatus'], 'HEALTHY'),
         mutual ? 'mTLS' : 'plain',
         workload === '' ? '-' : workload,

@@ -14,7 +14,7 @@ const STATE_TINT: Record<PodState, Tint> = {
 }
 
 const HEADS = ['NAME', 'VER', 'STATE', 'READY', 'PID', 'APP', 'SIDECAR', 'RESTARTS', 'EXIT', 'AGE']
-const WIDE_HEADS = [...HEADS, 'NAMESPACE', 'WORKLOAD', 'SIDECAR PID', 'SIDECAR RESTARTS']
+const WIDE_HEADS = [...HEADS, 'ADDRESS', 'NAMESPACE', 'WORKLOAD', 'SIDECAR PID', 'SIDECAR RESTARTS']
 
 export interface PsTableOptions extends TableOptions {
   nowEpochMs: number
@@ -55,7 +55,8 @@ function sidecarCell({ sidecar, ports, transparent }: PodStatus): Cell {
 
 function wideCells(pod: PodStatus): Cell[] {
   const pid = pod.sidecar?.pid ?? null
-  return [pod.namespace, pod.workload, pid === null ? '-' : String(pid), String(pod.sidecar?.restarts ?? '-')]
+  const restarts = String(pod.sidecar?.restarts ?? '-')
+  return [pod.address, pod.namespace, pod.workload, pid === null ? '-' : String(pid), restarts]
 }
 
 /** Why pods are not ready, a line each. */

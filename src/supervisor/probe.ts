@@ -5,8 +5,9 @@
 import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import type { ContainerPlan, Probe } from './plan.ts'
+import type { ProbeKind } from './pod-network.ts'
 
-/** Until the first success it is asked more often than its period: a program of this machine starts fast. */
+/** Until its first success readiness is asked more often than its period: a program of this machine starts fast. */
 const EAGER_MS = 50
 const MAX_EAGER_MS = 1000
 
@@ -22,7 +23,12 @@ export interface ProbeLoop {
 }
 
 /** Kubernetes: ready after `successThreshold` successes in a row, not after `failureThreshold` failures. */
-export function startProbe(probe: Probe, run: () => Promise<boolean>, onVerdict: (ok: boolean) => void): ProbeLoop {
+export function startProbe(
+  probe: Probe,
+  kind: ProbeKind,
+  run: () => Promise<boolean>,
+  onVerdict: (ok: boolean) => void,
+): ProbeLoop {
   const periodMs = (probe.periodSeconds ?? 10) * 1000
   let eagerMs = EAGER_MS
   let verdict: boolean | undefined
@@ -47,7 +53,9 @@ export function startProbe(probe: Probe, run: () => Promise<boolean>, onVerdict:
       if (stopped) return
     }
     eagerMs = Math.min(eagerMs * 1.3, MAX_EAGER_MS)
-    timer = setTimeout(() => void ask(), verdict === true ? periodMs : Math.min(eagerMs, periodMs))
+    // liveness never: its failures would be counted before the program could start
+    const isEager = kind === 'readyz' && verdict !== true
+    timer = setTimeout(() => void ask(), isEager ? Math.min(eagerMs, periodMs) : periodMs)
   }
   timer = setTimeout(() => void ask(), (probe.initialDelaySeconds ?? 0) * 1000)
   return {

@@ -94,7 +94,7 @@ export class Program {
   #startProbes(child: Child): void {
     const { plan, onReady, network, logFile, graceMs } = this.#options
     const start = (kind: ProbeKind, probe: Probe, onVerdict: (ok: boolean) => void): void => {
-      this.#probes.push(startProbe(probe, () => network.probe(plan, kind, probe, this.env), onVerdict))
+      this.#probes.push(startProbe(probe, kind, () => network.probe(plan, kind, probe, this.env), onVerdict))
     }
     const readiness = plan.readiness ?? defaultProbe(plan)
     if (readiness === undefined) onReady(true, null)

@@ -307,5 +307,5 @@ t.test('on the command line', async (t) => {
   t.match(help.out, /inject -f checkout\.yaml/)
   t.match(none, { code: 64, out: '', err: /say what to inject/ })
   t.match(bad, { code: 65, out: '', err: /^\(stdin\):1:1 {2}error {2}PM0120[^]*\nerror: nothing was injected\n$/ })
-  t.match(where, { code: 64, err: /Allowed choices are ns, env/ })
+  t.match(where, { code: 64, err: /Allowed choices are auto, ns, env/ })
 })

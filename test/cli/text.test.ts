@@ -3,7 +3,7 @@ import { age, ago, duration, left, milliseconds } from '../../src/cli/age.ts'
 import { checkText, worst } from '../../src/cli/check.ts'
 import { nodeCheck } from '../../src/cli/check-machine.ts'
 import { podCheck, proxyCheck } from '../../src/cli/check-mesh.ts'
-import { headsOf, rowOf } from '../../src/cli/columns.ts'
+import { headsOf, podHeads, podRow, rowOf } from '../../src/cli/columns.ts'
 import { deliveryLine } from '../../src/cli/delivery.ts'
 import { describePod, describeService, namesHost } from '../../src/cli/describe-text.ts'
 import { CliError, describeError } from '../../src/cli/errors.ts'
@@ -319,8 +319,11 @@ t.test('ps shows state, ports and exits; its wide form the sidecars', (t) => {
     [status(), status({ name: 'y-0', sidecar: null, state: 'backoff', ready: false, pid: null, exit: 'code 1' })],
     { nowEpochMs: NOW, wide: true },
   ).split('\n')
-  t.match(lines[0], /^NAME +VER +STATE +READY +PID +APP +SIDECAR +RESTARTS +EXIT +AGE +NAMESPACE/)
-  t.match(lines[1], /^x-0 +v1 +running +yes +42 +127\.0\.0\.1:7001 +:17001 +0 +- +60s +default +x +43 +1$/)
+  t.match(lines[0], /^NAME +VER +STATE +READY +PID +APP +SIDECAR +RESTARTS +EXIT +AGE +ADDRESS +NAMESPACE/)
+  t.match(
+    lines[1],
+    /^x-0 +v1 +running +yes +42 +127\.0\.0\.1:7001 +:17001 +0 +- +60s +127\.0\.0\.1 +default +x +43 +1$/,
+  )
   t.match(lines[2], /^y-0 +v1 +backoff +no +- +127\.0\.0\.1:7001 +none +0 +code 1/)
   t.end()
 })
@@ -426,6 +429,47 @@ t.test('describe says why a service has no endpoint, and which pods a subset has
     details,
     /istio-proxy[^]*Identity: +spiffe:\/\/cluster\.local\/ns\/default\/sa\/x\n[^]*41m left, serial 0a, rotated 2 times/,
   )
+  t.end()
+})
+
+t.test('a pod with an address of its own is shown with it, its sidecar with its sockets', (t) => {
+  const ports = [{ name: 'http', containerPort: 8080, appPort: 8080, listenPort: 8080, pipe: '/run/p.sock' }]
+  const transparent = { gateway: '169.254.1.1', includePorts: [], egressPipe: '/run/egress.sock' }
+  const own = pod('x-0', { address: '10.244.0.2', address6: 'fd00:10:244::2', ports, transparent })
+  const shown = status({ address: '10.244.0.2', transparent: true, ports })
+  t.match(psTable([shown], { nowEpochMs: NOW }), / 10\.244\.0\.2:8080 +running /)
+  const columns = { withNamespace: false, wide: true }
+  t.same(podHeads(columns).slice(-3), ['PORTS', 'ADDRESS', 'ADDRESS6'])
+  t.same(podRow(own, columns).slice(-3), ['8080', '10.244.0.2', 'fd00:10:244::2'])
+  t.match(podRow(pod('y-0'), { ...columns, wide: false }).at(-1), /^\d+:\d+$/)
+  const rest = { certificate, proxy: proxy(), services: [], nowEpochMs: NOW }
+  const text = describePod({ pod: own, status: shown, ...rest }).join('\n')
+  t.match(text, /Address: +10\.244\.0\.2, fd00:10:244::2\n/)
+  t.match(text, /Ports: +8080 at 10\.244\.0\.2:8080\n/)
+  t.match(text, /Inbound: +8080 at unix:\/\/\/run\/p\.sock\n/)
+  t.match(text, /Outbound: .*DNS at 169\.254\.1\.1:53\n/)
+  t.notMatch(text, '127.0.0.1')
+  t.end()
+})
+
+t.test('pipes of a config dump are shown as istioctl does', (t) => {
+  const pipe = { pipe: { path: '/run/p.sock' } }
+  const filterChains = [{ filters: [{ typedConfig: { cluster: 'inbound|8080||' } }] }]
+  const listener = { name: 'in', address: pipe, filterChains }
+  const socket = { socketAddress: { address: '::', portValue: 15001 } }
+  const outbound = { name: 'out', address: socket, additionalAddresses: [{}, {}], filterChains }
+  const lbEndpoints = [{ endpoint: { address: pipe } }]
+  const dump = {
+    configs: [
+      { dynamicListeners: [listener, outbound].map((one) => ({ activeState: { listener: one } })) },
+      { dynamicEndpointConfigs: [{ endpointConfig: { clusterName: 'c', endpoints: [{ lbEndpoints }] } }] },
+    ],
+  }
+  t.match(dumpTable(dump, 'listeners').rows, [
+    ['unix:///run/p.sock', '-', 'in'],
+    ['::', '15001 + 2 more', 'out'],
+  ])
+  t.match(dumpTable(dump, 'endpoints').rows, [['unix:///run/p.sock', 'HEALTHY']])
   t.end()
 })
 
@@ -555,9 +599,13 @@ t.test('a config dump becomes istioctl’s tables', (t) => {
 })
 
 t.test('completion scripts name every verb and its flags', (t) => {
-  const verbs = [{ name: 'get', description: "an object's list", flags: ['-o', '--output'], words: ['services'] }]
+  const flags = ['-o', '--output']
+  const values = [{ flags, words: ['wide', 'json'] }]
+  const verbs = [{ name: 'get', description: "an object's list", flags, words: ['services'], values }]
   t.match(completionScript('bash', verbs), 'get) words="services -o --output" ;;')
   t.match(completionScript('zsh', verbs), 'compadd -- services -o --output')
-  t.match(completionScript('fish', verbs), "__fish_seen_subcommand_from get' -l output")
+  t.match(completionScript('fish', verbs), "__fish_seen_subcommand_from get' -l output -x -a 'wide json'\n")
+  t.match(completionScript('bash', verbs), `'get -o'|'get --output') words="wide json" ;;`)
+  t.match(completionScript('zsh', verbs), `'get -o'|'get --output') compadd -- wide json; return ;;`)
   t.end()
 })

@@ -15,6 +15,8 @@ export interface VerbWords {
   flags: string[]
   /** What may follow: sub-verbs, kinds, choices. */
   words: string[]
+  /** What may follow a flag. */
+  values: { flags: string[]; words: string[] }[]
 }
 
 export function registerCompletion(program: Command): void {
@@ -47,6 +49,9 @@ export function wordsOf(program: Command): VerbWords[] {
         ...(TAKE_KIND.has(verb.name()) ? allResources().map((resource) => resource.plural.toLowerCase()) : []),
         ...verb.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
       ],
+      values: verb.options
+        .map((option) => ({ flags: flagsOf(option), words: option.argChoices ?? [] }))
+        .filter(({ flags, words }) => flags.length > 0 && words.length > 0),
     }))
 }
 
@@ -70,6 +75,7 @@ export function completionScript(shell: Shell, verbs: readonly VerbWords[]): str
 
 function bash(verbs: readonly VerbWords[]): string {
   const cases = verbs.map((v) => `    ${v.name}) words="${[...v.words, ...v.flags].join(' ')}" ;;`)
+  const afterFlags = valueCases(verbs).map(([flag, words]) => `    ${flag}) words="${words}" ;;`)
   return `# pocketmesh completion for bash
 _pocketmesh() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" verb="" words="" i
@@ -87,6 +93,9 @@ _pocketmesh() {
     "") words="${verbs.map((v) => v.name).join(' ')} --home --namespace --no-color --help" ;;
 ${cases.join('\n')}
   esac
+  case "$verb \${COMP_WORDS[COMP_CWORD-1]}" in
+${afterFlags.join('\n')}
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _pocketmesh pocketmesh
@@ -96,6 +105,7 @@ complete -o default -F _pocketmesh pocketmesh
 function zsh(verbs: readonly VerbWords[]): string {
   const names = verbs.map((v) => `    '${v.name}:${quote(v.description).replaceAll(':', '\\:')}'`)
   const cases = verbs.map((v) => `    ${v.name}) compadd -- ${[...v.words, ...v.flags].join(' ')}; _files ;;`)
+  const afterFlags = valueCases(verbs).map(([flag, words]) => `    ${flag}) compadd -- ${words}; return ;;`)
   return `#compdef pocketmesh
 # pocketmesh completion for zsh
 _pocketmesh() {
@@ -107,6 +117,9 @@ ${names.join('\n')}
     _describe 'verb' verbs
     return
   fi
+  case "$words[2] $words[CURRENT-1]" in
+${afterFlags.join('\n')}
+  esac
   case "$words[2]" in
 ${cases.join('\n')}
     *) _files ;;
@@ -124,10 +137,22 @@ function fish(verbs: readonly VerbWords[]): string {
     if (v.words.length > 0) lines.push(`complete -c pocketmesh ${seen} -f -a '${v.words.join(' ')}'`)
     for (const flag of new Set(v.flags)) {
       const name = flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`
-      lines.push(`complete -c pocketmesh ${seen} ${name}`)
+      const value = v.values.find(({ flags }) => flags.includes(flag))
+      const words = value === undefined ? '' : ` -x -a '${value.words.join(' ')}'`
+      lines.push(`complete -c pocketmesh ${seen} ${name}${words}`)
     }
   }
   return `${lines.join('\n')}\n`
+}
+
+/** A shell's pattern for `VERB FLAG`, and the words after it. */
+function valueCases(verbs: readonly VerbWords[]): [pattern: string, words: string][] {
+  return verbs.flatMap(({ name, values }) =>
+    values.map(({ flags, words }): [string, string] => [
+      flags.map((flag) => `'${name} ${flag}'`).join('|'),
+      words.join(' '),
+    ]),
+  )
 }
 
 function quote(text: string): string {

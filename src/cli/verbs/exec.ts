@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Command } from 'commander'
 import type { EnvResponse } from '../../client/contract.ts'
+import { childOf } from '../../lib/child-of.ts'
 import { withContext } from '../context.ts'
 import { CliError, QuietExit } from '../errors.ts'
 import { EXIT, signalExitCode } from '../exit-code.ts'
@@ -64,7 +65,9 @@ function runInside(file: string, args: readonly string[], { env, cwd, enter }: E
     env: isEntering ? { ...terminal, ...env } : { ...process.env, ...env },
   })
   const passOn = (signal: NodeJS.Signals): void => {
-    child.kill(signal)
+    // before a PID namespace `nsenter` waits for a child of its own, and dies of a signal without it
+    if (enter.includes('--pid')) void signalChild(child.pid, signal)
+    else child.kill(signal)
   }
   // Ctrl-C reaches the child by itself (one process group): this process waits for what it makes of it
   const wait = (): void => undefined
@@ -80,4 +83,12 @@ function runInside(file: string, args: readonly string[], { env, cwd, enter }: E
     for (const signal of PASSED_ON) process.removeListener(signal, passOn)
     process.removeListener('SIGINT', wait)
   })
+}
+
+async function signalChild(pid: number | undefined, signal: NodeJS.Signals): Promise<void> {
+  try {
+    if (pid !== undefined) process.kill(await childOf(pid), signal)
+  } catch {
+    // it has ended
+  }
 }

@@ -143,9 +143,10 @@ async function getPods(context: Context, targets: readonly Target[], flags: GetF
     return context.print(await renderData(flags.output, { schema: 'pocketmesh.dev/pods/v1', items: pods }))
   if (flags.output === 'name') return pods.forEach((pod) => context.print(`pod/${pod.name}`))
   if (pods.length === 0) return context.note(nothingFound(context, flags))
+  const columns = { withNamespace: all, wide: flags.output === 'wide' }
   context.table(
-    podHeads(all),
-    pods.map((pod) => podRow(pod, all)),
+    podHeads(columns),
+    pods.map((pod) => podRow(pod, columns)),
   )
 }
 

@@ -1,7 +1,8 @@
 /** `inject`: manifests with the sidecar that each Deployment would get, as `istioctl kube-inject` prints them. */
 import { Option, type Command } from 'commander'
 import type { InterceptMode } from '../../client/contract.ts'
-import { withContext } from '../context.ts'
+import { chooseMode, type InterceptChoice } from '../../supervisor/intercept.ts'
+import { withContext, type Context } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { collect, examples } from '../help.ts'
@@ -9,7 +10,7 @@ import { readSources } from '../sources.ts'
 
 interface InjectFlags {
   filename: string[]
-  intercept: InterceptMode
+  intercept: InterceptChoice
 }
 
 export function registerInject(program: Command): void {
@@ -18,7 +19,11 @@ export function registerInject(program: Command): void {
     .description('print manifests with the sidecars that their Deployments get; changes nothing')
     .argument('[paths...]', 'the same as -f')
     .option('-f, --filename <path>', 'file, folder, or - for standard input; may be given several times', collect, [])
-    .addOption(new Option('--intercept <mode>', 'way of interception to show').choices(['ns', 'env']).default('ns'))
+    .addOption(
+      new Option('--intercept <mode>', 'way of interception to show: auto is that of the mesh, or of an "up" here')
+        .choices(['auto', 'ns', 'env'])
+        .default('auto'),
+    )
   examples(command, [
     ['A Deployment with its sidecar', 'inject -f checkout.yaml'],
     ['What it adds', 'inject -f checkout.yaml | diff checkout.yaml -'],
@@ -28,14 +33,22 @@ export function registerInject(program: Command): void {
     ],
   ])
   command.action((paths: string[], flags: InjectFlags) =>
-    withContext(command, async ({ home, namespace, note }) => {
+    withContext(command, async (context) => {
       const files = [...flags.filename, ...paths]
       if (files.length === 0) throw new CliError('say what to inject: -f PATH', EXIT.usage)
       const sources = await readSources(files)
       const { injectSources } = await import('../inject/inject.ts')
-      const { text, notes } = injectSources(sources, { home, namespace, intercept: flags.intercept })
-      for (const line of notes) note(line)
+      const { home, namespace } = context
+      const intercept = await modeToShow(context, flags.intercept)
+      const { text, notes } = injectSources(sources, { home, namespace, intercept })
+      for (const line of notes) context.note(line)
       process.stdout.write(text)
     }),
   )
+}
+
+async function modeToShow({ supervisor }: Context, choice: InterceptChoice): Promise<InterceptMode> {
+  if (choice !== 'auto') return choice
+  const running = await supervisor.ps().catch(() => undefined)
+  return running?.mesh.intercept ?? chooseMode('auto')
 }

@@ -30,11 +30,14 @@ const TOOLS: Readonly<Record<string, string>> = {
 }
 
 const TRIAL_MS = 10_000
+const MOUNTS = '/proc/self/mountinfo'
+const LIMIT_HINT = 'as root: sysctl -w user.max_user_namespaces=15000'
 
 interface Step {
   what: string
   script: string
-  hint: () => string
+  /** In: what the failed step said. */
+  hint: (said: string) => string
 }
 
 const STEPS: readonly Step[] = [
@@ -50,21 +53,36 @@ const STEPS: readonly Step[] = [
     hint: () => 'the kernel needs CONFIG_IP_MULTIPLE_TABLES',
   },
   {
+    what: existsSync('/proc/sys/net/ipv6') ? 'the same for IPv6' : 'no IPv6 here: pods have IPv4 alone',
+    script: '[ ! -d /proc/sys/net/ipv6 ] || ip -6 route add local default dev lo table main',
+    hint: () => 'start the kernel without ipv6.disable_ipv6=1; with ipv6.disable=1 pods have IPv4 alone',
+  },
+  {
+    what: 'entering namespaces',
+    script: 'nsenter --net=/proc/self/ns/net true',
+    hint: () => (inContainer() ? containerHint() : 'a sandbox around this process forbids setns'),
+  },
+  {
     what: 'low ports for everybody',
     script: 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start',
-    hint: () => (inContainer() ? CONTAINER_HINT : 'the kernel must be 4.11 or newer'),
+    hint: () => (inContainer() ? containerHint() : 'the kernel must be 4.11 or newer'),
   },
   {
     what: 'private folders and devices',
-    script: 'mount -t tmpfs trial /sys\nmkdir /sys/pts\nmount -t devpts -o newinstance trial /sys/pts',
-    hint: () => (inContainer() ? CONTAINER_HINT : userNamespaceHint()),
+    script: 'mount -t tmpfs trial /sys\nmkdir /sys/pts /sys/own\nmount -t devpts -o newinstance trial /sys/pts',
+    hint: userNamespaceHint,
+  },
+  {
+    what: 'read-only folders',
+    script: 'mount --bind /sys/own /sys/own\nmount -o remount,bind,ro /sys/own',
+    hint: userNamespaceHint,
   },
   {
     what: 'a /proc of its own',
     script: 'mount -t proc proc /proc',
     hint: () =>
       inContainer()
-        ? CONTAINER_HINT
+        ? containerHint()
         : 'something is mounted over parts of /proc, which hides it from namespaces: unmount it',
   },
   {
@@ -74,8 +92,10 @@ const STEPS: readonly Step[] = [
   },
 ]
 
-const CONTAINER_HINT =
+const DOCKER_HINT =
   'start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined'
+const KUBERNETES_HINT =
+  'start the pod with seccompProfile and appArmorProfile Unconfined, and its container with procMount: Unmasked'
 
 export async function namespaceSupport(): Promise<NamespaceSupport> {
   if (process.platform !== 'linux') return failed([], 'network namespaces', 'they are Linux only')
@@ -86,11 +106,11 @@ export async function namespaceSupport(): Promise<NamespaceSupport> {
   }
   const findings: Finding[] = [{ what: `${Object.keys(TOOLS).join(', ')} are there`, level: 'ok' }]
   const { passed, said } = await tryAll()
-  if (passed < 0) return failed(findings, `user namespaces${said}`, userNamespaceHint())
+  if (passed < 0) return failed(findings, `user namespaces${inBrackets(said)}`, userNamespaceHint(said))
   findings.push({ what: 'user namespaces', level: 'ok' })
   for (const { what } of STEPS.slice(0, passed)) findings.push({ what, level: 'ok' })
   const stopped = STEPS[passed]
-  if (stopped !== undefined) return failed(findings, `${stopped.what}${said}`, stopped.hint())
+  if (stopped !== undefined) return failed(findings, `${stopped.what}${inBrackets(said)}`, stopped.hint(said))
   return { ok: true, findings }
 }
 
@@ -105,24 +125,36 @@ function tryAll(): Promise<{ passed: number; said: string }> {
   return new Promise((done) => {
     const args = [...UNSHARE, '/bin/sh', '-c', script]
     execFile('unshare', args, { env, timeout: TRIAL_MS, killSignal: 'SIGKILL' }, (_error, stdout, stderr) => {
-      const said = stderr.trim().split('\n', 1).join('')
-      done({ passed: stdout.split('\n').length - 2, said: said === '' ? '' : ` (${said})` })
+      done({ passed: stdout.split('\n').length - 2, said: stderr.trim().split('\n', 1).join('') })
     })
   })
 }
 
+function inBrackets(said: string): string {
+  return said === '' ? '' : ` (${said})`
+}
+
 /** Which of the usual locks is closed. */
-function userNamespaceHint(): string {
-  if (inContainer()) return CONTAINER_HINT
+function userNamespaceHint(said: string): string {
+  // ENOSPC: a limit of namespaces is reached
+  if (said.includes('No space left on device')) return LIMIT_HINT
+  if (inContainer()) return containerHint()
   if (sysctl('kernel/unprivileged_userns_clone') === '0') return 'as root: sysctl -w kernel.unprivileged_userns_clone=1'
-  if (sysctl('user/max_user_namespaces') === '0') return 'as root: sysctl -w user.max_user_namespaces=15000'
+  if (sysctl('user/max_user_namespaces') === '0') return LIMIT_HINT
   if (sysctl('kernel/apparmor_restrict_unprivileged_userns') === '1')
     return 'as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile that allows userns'
   return 'the kernel, or a sandbox around this process, forbids them'
 }
 
+/** By what its makers leave, or by the parts of /proc that they cover. */
 function inContainer(): boolean {
-  return existsSync('/.dockerenv') || existsSync('/run/.containerenv') || process.env['container'] !== undefined
+  const marks = ['/.dockerenv', '/run/.containerenv'].some((file) => existsSync(file))
+  const names = ['container', 'KUBERNETES_SERVICE_HOST'].some((name) => process.env[name] !== undefined)
+  return marks || names || /^(?:\S+ ){4}\/proc\/(?:kcore|keys|timer_list) /m.test(readFileSync(MOUNTS, 'utf8'))
+}
+
+function containerHint(): string {
+  return process.env['KUBERNETES_SERVICE_HOST'] === undefined ? DOCKER_HINT : KUBERNETES_HINT
 }
 
 function sysctl(name: string): string | undefined {
