@@ -4,7 +4,6 @@
  * whether the control plane is there or not.
  */
 import { mkdirSync, rmSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pod, PodState, TokenRequest, TokenResponse } from '../client/contract.ts'
@@ -13,11 +12,13 @@ import type { EntryCommand } from '../lib/entry.ts'
 import { podAdminSocket, podDir, type Home } from '../lib/home.ts'
 import type { SidecarBootstrap } from '../xds/bootstrap.ts'
 import { nodeId } from '../xds/names.ts'
+import { answersOk } from './admin-get.ts'
 import { startOwn, type Child, type Keepers } from './child.ts'
 import type { PodNetwork } from './pod-network.ts'
 import { Restarter } from './restarter.ts'
 
 const READY_POLL_MS = 25
+const READY_WITHIN_MS = 1000
 const DRAIN_MS = 5000
 /** Time beyond its drain before it is killed. */
 const EXIT_MS = 1000
@@ -144,26 +145,14 @@ export class Sidecar {
   async #watchReady(child: Child): Promise<void> {
     this.#current = child
     while (this.#current === child) {
-      if (await isReady(this.adminSocket)) {
+      // as Envoy's: 200 once it has its certificate and all configuration
+      if (await answersOk(this.adminSocket, '/ready', READY_WITHIN_MS)) {
         if (this.#current === child) this.#options.onReady(true, null)
         return
       }
       await sleep(READY_POLL_MS)
     }
   }
-}
-
-/** GET /ready, as Envoy's: 200 once it has its certificate and all configuration. */
-function isReady(socketPath: string): Promise<boolean> {
-  return new Promise((done) => {
-    const request = httpRequest({ socketPath, path: '/ready', timeout: 1000, agent: false }, (response) => {
-      response.resume()
-      done(response.statusCode === 200)
-    })
-    request.on('error', () => done(false))
-    request.on('timeout', () => request.destroy())
-    request.end()
-  })
 }
 
 /** What Pocketmesh's own processes inherit: not NODE_OPTIONS or proxies of the user's shell. */

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFile
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { ControlClient } from '../../src/client/control.ts'
 import type { EnvResponse, PodStatus } from '../../src/client/contract.ts'
 import { SupervisorClient } from '../../src/client/supervisor.ts'
@@ -36,11 +36,7 @@ function inside({ enter, env, cwd }: EnvResponse, script: string): Outcome {
   return { code: status, out: `${stdout}${stderr}`.trim() }
 }
 
-t.test('pods in namespaces of their own', async (t) => {
-  if (!(await requireNamespaces(t))) return
-  const home = makeHome(t)
-  const dir = mkdtempSync(join(tmpdir(), 'program-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+async function startMesh(t: Test, home: Home) {
   const supervisor = await startSupervisor({
     home,
     intercept: 'ns',
@@ -50,6 +46,15 @@ t.test('pods in namespaces of their own', async (t) => {
   const control = new ControlClient(home)
   const api = new SupervisorClient(home)
   t.teardown(() => Promise.all([supervisor.stop(), control.close(), api.close()]))
+  return { supervisor, control, api }
+}
+
+t.test('pods in namespaces of their own', async (t) => {
+  if (!(await requireNamespaces(t))) return
+  const home = makeHome(t)
+  const dir = mkdtempSync(join(tmpdir(), 'program-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const { supervisor, control, api } = await startMesh(t, home)
   await control.apply(applyOf(lowPort(webYaml({ replicas: 2, command: SERVER })), dir))
   await supervisor.ready()
   const pods = async (): Promise<PodStatus[]> => (await api.ps()).pods.filter((pod) => pod.workload === 'web')
@@ -183,15 +188,7 @@ t.test('a start that fails names the step, and leaves nothing', async (t) => {
   writeFileSync(join(bin, 'ip'), '#!/bin/sh\necho no cable today >&2; exit 1\n', { mode: 0o755 })
   const home = makeHome(t)
   const path = process.env['PATH'] ?? ''
-  const supervisor = await startSupervisor({
-    home,
-    intercept: 'ns',
-    log: createLog('supervisor'),
-    entry: fakeSidecarEntry,
-  })
-  const api = new SupervisorClient(home)
-  const control = new ControlClient(home)
-  t.teardown(() => Promise.all([supervisor.stop(), control.close(), api.close()]))
+  const { control, api } = await startMesh(t, home)
   process.env['PATH'] = `${bin}:${path}`
   t.teardown(() => (process.env['PATH'] = path))
   await control.apply(applyOf(webYaml({ command: SERVER }), tmpdir()))
@@ -226,15 +223,7 @@ t.test('a program that cannot even start is tried again, and hinders no end', as
   const home = makeHome(t)
   const dir = mkdtempSync(join(tmpdir(), 'program-'))
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  const supervisor = await startSupervisor({
-    home,
-    intercept: 'ns',
-    log: createLog('supervisor'),
-    entry: fakeSidecarEntry,
-  })
-  const control = new ControlClient(home)
-  const api = new SupervisorClient(home)
-  t.teardown(() => Promise.all([supervisor.stop(), control.close(), api.close()]))
+  const { supervisor, control, api } = await startMesh(t, home)
   const restarted = (): Promise<PodStatus> =>
     eventually('it is tried again', async () =>
       (await api.ps()).pods.find((pod) => pod.workload === 'web' && pod.restarts > 1),

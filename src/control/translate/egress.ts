@@ -7,13 +7,12 @@ import { BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER } from '../../xds/names.ts'
 import { ORIGINAL_DST, PROXY_PROTOCOL, tcpProxy } from './filters.ts'
 import { memo } from './memo.ts'
 import type { MeshConfig } from './mesh-config.ts'
-import { duration, pipe, socketAddress, toResource, type Listener, type Resources } from './resource.ts'
+import { opaqueListener, pipeCluster } from './opaque.ts'
+import { pipe, toResource, type Resources } from './resource.ts'
 import type { Resource } from './snapshot.ts'
-import { RAW_BUFFER, withProxyHeader } from './tls.ts'
 
 const OUTBOUND = 2
 const EGRESS = 'egress'
-const CONNECT_TIMEOUT_MS = 10_000
 
 interface Egress {
   CDS: Resources
@@ -55,28 +54,11 @@ const addressesOf = memo((pod: Pod): Egress => {
   for (const { containerPort, pipe: path } of pod.transparent === undefined ? [] : pod.ports) {
     if (path === undefined) continue
     const cluster = `pod|${containerPort}|${pod.namespace}|${pod.name}`
-    const endpoints = [{ lbEndpoints: [{ endpoint: { address: pipe(path) } }] }]
-    CDS.set(
-      cluster,
-      toResource('CDS', cluster, {
-        name: cluster,
-        type: 0,
-        connectTimeout: duration(CONNECT_TIMEOUT_MS),
-        loadAssignment: { clusterName: cluster, endpoints },
-        transportSocket: withProxyHeader(RAW_BUFFER),
-      }),
-    )
+    CDS.set(cluster, pipeCluster(cluster, path))
     for (const address of [pod.address, pod.address6]) {
       if (address === undefined) continue
-      const name = `${address}_${containerPort}`
-      const listener: Listener = {
-        name,
-        address: socketAddress(address, containerPort),
-        bindToPort: { value: false },
-        trafficDirection: OUTBOUND,
-        filterChains: [{ filters: [tcpProxy(cluster, [{ cluster, weight: 0 }])] }],
-      }
-      LDS.set(name, toResource('LDS', name, listener))
+      const listener = opaqueListener(address, containerPort, cluster)
+      LDS.set(listener.name, listener)
     }
   }
   return { CDS, LDS }

@@ -6,21 +6,12 @@ import type { Pod } from '../../client/contract.ts'
 import { clusterName } from '../../xds/names.ts'
 import { PROXY_PROTOCOL, tcpProxy } from './filters.ts'
 import { memo } from './memo.ts'
-import {
-  ADS_SOURCE,
-  duration,
-  pipe,
-  socketAddress,
-  toResource,
-  type Cluster,
-  type Listener,
-  type Resources,
-} from './resource.ts'
+import { opaqueListener } from './opaque.ts'
+import { ADS_SOURCE, duration, pipe, socketAddress, toResource, type Cluster, type Resources } from './resource.ts'
 import type { Resource, Service } from './snapshot.ts'
 import { RAW_BUFFER, withProxyHeader } from './tls.ts'
 
 const INBOUND = 1
-const OUTBOUND = 2
 const EDS = 3
 const CONNECT_TIMEOUT_MS = 10_000
 
@@ -33,15 +24,8 @@ export const plainOutbound = memo((services: readonly Service[]): { CDS: Resourc
       const cluster = clusterName('outbound', port, '', host)
       CDS.set(cluster, toResource('CDS', cluster, endpointCluster(cluster)))
       for (const virtual of [address, address6]) {
-        const name = `${virtual}_${port}`
-        const listener: Listener = {
-          name,
-          address: socketAddress(virtual, port),
-          bindToPort: { value: false },
-          trafficDirection: OUTBOUND,
-          filterChains: [{ filters: [tcpProxy(cluster, [{ cluster, weight: 0 }])] }],
-        }
-        LDS.set(name, toResource('LDS', name, listener))
+        const listener = opaqueListener(virtual, port, cluster)
+        LDS.set(listener.name, listener)
       }
     }
   }

@@ -8,14 +8,13 @@ import { BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER, VIRTUAL_OUTBOUND } from '../..
 import { capturedPorts } from './captured-ports.ts'
 import { ORIGINAL_DST, tcpProxy } from './filters.ts'
 import { ContentCache, memo } from './memo.ts'
-import { anyAddress, duration, pipe, toResource, type Resources } from './resource.ts'
+import { pipeCluster } from './opaque.ts'
+import { anyAddress, toResource, type Resources } from './resource.ts'
 import type { Resource, Service } from './snapshot.ts'
-import { RAW_BUFFER, withProxyHeader } from './tls.ts'
 
 const OUTBOUND = 2
 /** Istio's port of virtualOutbound: nobody calls it, but people look for it. */
 const VIRTUAL_OUTBOUND_PORT = 15001
-const CONNECT_TIMEOUT_MS = 10_000
 
 const made = new ContentCache<Resource>()
 
@@ -41,16 +40,6 @@ export function captureListener(pod: Pod, services: readonly Service[], allowAny
 }
 
 /** Where connections go that no Service is for: to the gateway, which goes where their header says. */
-export const passthroughByPipe = memo(({ egressPipe }: PodTransparent): Resource => {
-  const loadAssignment = {
-    clusterName: PASSTHROUGH_CLUSTER,
-    endpoints: [{ lbEndpoints: [{ endpoint: { address: pipe(egressPipe) } }] }],
-  }
-  return toResource('CDS', PASSTHROUGH_CLUSTER, {
-    name: PASSTHROUGH_CLUSTER,
-    type: 0,
-    connectTimeout: duration(CONNECT_TIMEOUT_MS),
-    loadAssignment,
-    transportSocket: withProxyHeader(RAW_BUFFER),
-  })
-})
+export const passthroughByPipe = memo(({ egressPipe }: PodTransparent): Resource =>
+  pipeCluster(PASSTHROUGH_CLUSTER, egressPipe),
+)

@@ -4,12 +4,12 @@
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import type { PodPort, PodUpstream, ServiceView } from '../../client/contract.ts'
 import { PlainError } from '../../client/errors.ts'
 import { podPortSocket, type Home } from '../../lib/home.ts'
 import type { AppProbe, SidecarBootstrap } from '../../xds/bootstrap.ts'
+import { answersOk } from '../admin-get.ts'
 import type { Keepers } from '../child.ts'
 import { baseEnvironment, serviceEnvironment, type PodFacts } from '../environment.ts'
 import type { ContainerPlan, Probe } from '../plan.ts'
@@ -175,7 +175,8 @@ export class NsNetwork implements PodNetwork {
     if (probe.exec !== undefined)
       return succeeds([...this.programPrefix(container.cwd), ...probe.exec.command], env, timeoutMs)
     if (probe.httpGet === undefined && probe.tcpSocket === undefined) return Promise.resolve(true)
-    return isHealthy(this.#options.adminSocket, healthPath(container, kind), timeoutMs)
+    // the proxy keeps the probe's own deadline, and says so
+    return answersOk(this.#options.adminSocket, healthPath(container, kind), timeoutMs + 1000)
   }
 
   async close(): Promise<void> {
@@ -195,19 +196,6 @@ function virtual({ addresses }: ServiceView, port: number): { host: string; port
 
 function healthPath(container: ContainerPlan, kind: ProbeKind): string {
   return `/app-health/${container.name}/${kind}`
-}
-
-/** The proxy answers 200 where the program does; it has the probe's own deadline. */
-function isHealthy(socketPath: string, path: string, timeoutMs: number): Promise<boolean> {
-  return new Promise((done) => {
-    const request = httpRequest({ socketPath, path, timeout: timeoutMs + 1000, agent: false }, (response) => {
-      response.resume()
-      done(response.statusCode === 200)
-    })
-    request.on('error', () => done(false))
-    request.on('timeout', () => request.destroy())
-    request.end()
-  })
 }
 
 /** The command runs as a child of what is started here: both are of one process group, which ends as one. */
