@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { BodyReader, Framing } from '../../src/sidecar/codec/http1/framing.ts'
 import { HeadReader } from '../../src/sidecar/codec/http1/head.ts'
-import { DONE, MORE } from '../../src/sidecar/codec/http1/verdict.ts'
+import { DONE, MORE } from '../../src/sidecar/codec/verdict.ts'
 import {
   createPlane,
   exchangeBytes,

@@ -3,8 +3,9 @@
  * In: an upstream's head or a reply of our own. Out: bytes with the connection's writer. Owns the frame's state only.
  */
 import { encodeFields, encodeFraming, HOP_BY_HOP, LAST_CHUNK, statusLine } from '../codec/http1/encode.ts'
-import { BODY_CHUNKED, BODY_LENGTH, BODY_UNTIL_CLOSE, type Framing } from '../codec/http1/framing.ts'
-import type { Head } from '../codec/http1/head.ts'
+import { BODY_CHUNKED, BODY_LENGTH, BODY_UNTIL_CLOSE } from '../codec/body.ts'
+import { type Framing } from '../codec/http1/framing.ts'
+import type { Head } from '../codec/head.ts'
 import type { Writer } from '../pool/writer.ts'
 import type { HttpSettings } from '../stream/context.ts'
 import { dateLine, DROP_RESPONSE, encodeOwnResponseLines } from '../stream/headers.ts'

@@ -9,19 +9,14 @@
  */
 import type { Socket } from 'node:net'
 import { LastText } from '../codec/bytes.ts'
-import type { BodySink } from '../codec/http1/chunked.ts'
+import type { BodySink } from '../codec/body.ts'
 import { LAST_CHUNK } from '../codec/http1/encode.ts'
-import {
-  BODY_CHUNKED,
-  BODY_NONE,
-  BODY_UNTIL_CLOSE,
-  type BodyKind,
-  BodyReader,
-  Framing,
-} from '../codec/http1/framing.ts'
-import { type Head, HeadReader } from '../codec/http1/head.ts'
-import { nameId } from '../codec/http1/names.ts'
-import { DONE, MORE } from '../codec/http1/verdict.ts'
+import { BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, type BodyKind } from '../codec/body.ts'
+import { BodyReader, Framing } from '../codec/http1/framing.ts'
+import type { Head } from '../codec/head.ts'
+import { HeadReader } from '../codec/http1/head.ts'
+import { nameId } from '../codec/names.ts'
+import { DONE, MORE } from '../codec/verdict.ts'
 import { localLabel } from './address.ts'
 import type { ConnectFault, Link } from './dial.ts'
 import { listenTo, ownBytes } from './input.ts'

@@ -2,7 +2,7 @@
  * Conditions of a route, compiled (Envoy: RouteMatch). In: the exchange and its head. Out: yes or no. Holds no request.
  * Regular expressions are RE2 and must match the whole text (re2js: linear in the input, whatever the pattern).
  */
-import type { Head } from '../codec/http1/head.ts'
+import type { Head } from '../codec/head.ts'
 import type { Exchange } from '../exchange.ts'
 import type { TextMatch } from '../../xds/text-match.ts'
 

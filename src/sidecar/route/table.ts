@@ -2,7 +2,7 @@
  * A compiled route configuration: virtual hosts by domain, routes in order. Immutable; a push swaps the whole table.
  * In: authority, path, head. Out: the first route that matches. Source: Envoy, VirtualHost.domains.
  */
-import type { Head } from '../codec/http1/head.ts'
+import type { Head } from '../codec/head.ts'
 import type { Exchange } from '../exchange.ts'
 import type { RouteAction } from './action.ts'
 import { matches, type RouteMatch } from './match.ts'

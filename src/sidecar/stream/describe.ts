@@ -1,6 +1,6 @@
 /** What the record says of a request and its connection at the start, and of its outcome. */
-import type { Head } from '../codec/http1/head.ts'
-import { nameId } from '../codec/http1/names.ts'
+import type { Head } from '../codec/head.ts'
+import { nameId } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { requestId } from './ids.ts'

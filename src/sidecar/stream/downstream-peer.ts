@@ -1,6 +1,6 @@
 /** What a stream asks of its downstream connection; the listener's codec implements it. */
 import type { Framing } from '../codec/http1/framing.ts'
-import type { Head } from '../codec/http1/head.ts'
+import type { Head } from '../codec/head.ts'
 import type { Http1Connection } from '../pool/http1.ts'
 
 export interface DownstreamPeer {

@@ -4,9 +4,10 @@
  * Trust: from the application nothing that speaks for the mesh is taken; from a peer over mutual TLS its own marks are.
  */
 import { encodeFields, encodeFraming, HOP_BY_HOP } from '../codec/http1/encode.ts'
-import { BODY_NONE, type Framing } from '../codec/http1/framing.ts'
-import type { Head } from '../codec/http1/head.ts'
-import { nameId, nameSet, NUM_NAMES, X_ENVOY_OTHER } from '../codec/http1/names.ts'
+import { BODY_NONE } from '../codec/body.ts'
+import { type Framing } from '../codec/http1/framing.ts'
+import type { Head } from '../codec/head.ts'
+import { nameId, nameSet, NUM_NAMES, X_ENVOY_OTHER } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Writer } from '../pool/writer.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'

@@ -1,5 +1,5 @@
 /** What was sent of a request's body, by reference and bounded, until it is clear that it need not be sent again. */
-import type { BodySink } from '../codec/http1/chunked.ts'
+import type { BodySink } from '../codec/body.ts'
 
 /** Bodies that are longer are not sent again. */
 const MAX_REPLAY_BYTES = 64 * 1024

@@ -10,8 +10,9 @@
  * Invariant: once the response's head has gone out nothing is tried again; a cut body is a cut connection.
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
-import { BODY_NONE, type Framing } from '../codec/http1/framing.ts'
-import type { Head } from '../codec/http1/head.ts'
+import { BODY_NONE } from '../codec/body.ts'
+import { type Framing } from '../codec/http1/framing.ts'
+import type { Head } from '../codec/head.ts'
 import { Exchange } from '../exchange.ts'
 import { REPLY, runHttpFilters } from '../filter/chain.ts'
 import type { Http1Connection, PoolFault, ResetFault, UpstreamHandler } from '../pool/http1.ts'

@@ -8,12 +8,8 @@
  * Extensions and trailers are checked and dropped. Invariant: the same events for every split of the input.
  */
 import { COLON, CR, FIELD, HEX, HTAB, LF, SEMICOLON, SP, TCHAR } from '../bytes.ts'
-import { BAD_MESSAGE, DONE, HEAD_TOO_LARGE, MORE, type Verdict } from './verdict.ts'
-
-/** Takes ranges of body bytes, in order. */
-export interface BodySink {
-  onBody(buf: Buffer, start: number, end: number): void
-}
+import type { BodySink } from '../body.ts'
+import { BAD_MESSAGE, DONE, HEAD_TOO_LARGE, MORE, type Verdict } from '../verdict.ts'
 
 /** A size line of endless zeros or extensions would never give a body byte to count. */
 const MAX_SIZE_DIGITS = 16

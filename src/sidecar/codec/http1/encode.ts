@@ -4,9 +4,9 @@
  * A run of fields that already stand in this very form is copied at once: the parser has checked each byte of it.
  */
 import { SP } from '../bytes.ts'
-import type { Head } from './head.ts'
-import { BODY_CHUNKED, BODY_LENGTH, type BodyKind } from './framing.ts'
-import { nameSet } from './names.ts'
+import type { Head } from '../head.ts'
+import { BODY_CHUNKED, BODY_LENGTH, type BodyKind } from '../body.ts'
+import { nameSet } from '../names.ts'
 
 /** Where encoded bytes go; implemented by a connection's writer. */
 export interface ByteSink {

@@ -5,18 +5,20 @@
  * Marks fields that Connection names as DROPPED.
  */
 import { ascii, COMMA, equalsIgnoreCase, HTAB, isDigit, LastText, SP, TCHAR } from '../bytes.ts'
-import { ChunkedReader, type BodySink } from './chunked.ts'
-import type { Head } from './head.ts'
-import { DROPPED, nameId, nameSet } from './names.ts'
+import {
+  BODY_CHUNKED,
+  BODY_LENGTH,
+  BODY_NONE,
+  BODY_UNTIL_CLOSE,
+  type BodyFraming,
+  type BodyKind,
+  type BodySink,
+} from '../body.ts'
+import { ChunkedReader } from './chunked.ts'
+import type { Head } from '../head.ts'
+import { DROPPED, nameId, nameSet } from '../names.ts'
 import { isAuthority } from './target.ts'
-import { BAD_MESSAGE, DONE, EXPECTATION_FAILED, MORE, UNKNOWN_CODING, type Verdict } from './verdict.ts'
-
-export const BODY_NONE = 0
-export const BODY_LENGTH = 1
-export const BODY_CHUNKED = 2
-/** Responses only: the end of the connection is the end of the body. */
-export const BODY_UNTIL_CLOSE = 3
-export type BodyKind = number
+import { BAD_MESSAGE, DONE, EXPECTATION_FAILED, MORE, UNKNOWN_CODING, type Verdict } from '../verdict.ts'
 
 const HOST = nameId('host')
 const CONTENT_LENGTH = nameId('content-length')
@@ -50,7 +52,7 @@ const CONTINUE = ascii('100-continue')
 const CODINGS = ['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'].map(ascii)
 
 /** What a head says of its message's frame. One per connection, filled anew for each message. */
-export class Framing {
+export class Framing implements BodyFraming {
   kind: BodyKind = BODY_NONE
   lengthBytes = 0
   keepAlive = true

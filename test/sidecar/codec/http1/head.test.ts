@@ -1,8 +1,9 @@
 import * as fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { BODY_CHUNKED, BODY_NONE, BodyReader, Framing } from '../../../../src/sidecar/codec/http1/framing.ts'
+import { BODY_CHUNKED, BODY_NONE } from '../../../../src/sidecar/codec/body.ts'
+import { BodyReader, Framing } from '../../../../src/sidecar/codec/http1/framing.ts'
 import { HeadReader } from '../../../../src/sidecar/codec/http1/head.ts'
-import { DONE, MORE } from '../../../../src/sidecar/codec/http1/verdict.ts'
+import { DONE, MORE } from '../../../../src/sidecar/codec/verdict.ts'
 
 /** Everything a server would see of `pieces`, as lines; ends at the first fault. */
 function events(pieces: Buffer[], kind: 'request' | 'response' = 'request'): string[] {

@@ -2,7 +2,7 @@
  * Field names that a proxy acts upon, as small integers, so that the path compares a number and not text.
  * In: bytes of a name (any case). Out: its id; UNKNOWN for all others. Leaf.
  */
-import { LOWER } from '../bytes.ts'
+import { LOWER } from './bytes.ts'
 
 const NAMES = [
   '', // 0: UNKNOWN

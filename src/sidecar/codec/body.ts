@@ -1,0 +1,22 @@
+/** What a message's head says of its body, whichever codec read it. Leaf. */
+
+export const BODY_NONE = 0
+export const BODY_LENGTH = 1
+export const BODY_CHUNKED = 2
+/** Responses only: the end of the connection is the end of the body. */
+export const BODY_UNTIL_CLOSE = 3
+export type BodyKind = number
+
+/** HTTP/2: BODY_CHUNKED is a body whose length nobody announced. */
+export interface BodyFraming {
+  readonly kind: BodyKind
+  readonly lengthBytes: number
+  /** A Content-Length was there, also where no body follows (HEAD, 304). */
+  readonly hasLength: boolean
+  readonly expectContinue: boolean
+}
+
+/** Takes ranges of body bytes, in order. */
+export interface BodySink {
+  onBody(buf: Buffer, start: number, end: number): void
+}
