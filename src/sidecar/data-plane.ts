@@ -12,6 +12,7 @@ import { CONNECT_ESTABLISHED, connectTo } from './capture/forward-proxy.ts'
 import { type DestinationIndex, indexDestinations, listenerFor, originOf } from './capture/original-dst.ts'
 import { Cluster, type ClusterContext } from './cluster/cluster.ts'
 import { Clusters } from './cluster/clusters.ts'
+import { headerName } from './codec/names.ts'
 import { compileCluster, compileEndpoints } from './cluster/compile.ts'
 import type { EndpointSpec } from './cluster/spec.ts'
 import { type ListenerRefs, compileListener } from './listener/compile.ts'
@@ -95,7 +96,10 @@ export class DataPlane {
       telemetry: options.telemetry,
       wheel: this.#wheel,
       self,
-      metadataLines: `x-envoy-peer-metadata: ${encodePeerMetadata(self)}\r\nx-envoy-peer-metadata-id: ${nodeId}\r\n`,
+      metadata: [
+        [headerName('x-envoy-peer-metadata'), encodePeerMetadata(self)],
+        [headerName('x-envoy-peer-metadata-id'), nodeId],
+      ],
       nowMs: () => clock.nowMs(),
       nowEpochMs: () => clock.nowEpochMs(),
       random: Math.random,

@@ -19,7 +19,7 @@ export class Exchange {
   method = ''
   path = ''
   authority = ''
-  /** `HTTP/1.1` */
+  /** `HTTP/1.1`, `HTTP/2` */
   httpVersion = ''
   requestId = ''
   userAgent = ''
@@ -31,6 +31,8 @@ export class Exchange {
   startMs = 0
   startEpochMs = 0
   durationMs = 0
+  /** What a gRPC caller leaves it, in ms; -1: it says nothing. */
+  grpcTimeoutMs = -1
   /** ms from sending the request to the first byte of the response; -1: none came. */
   upstreamServiceMs = -1
 
@@ -39,6 +41,8 @@ export class Exchange {
 
   // the outcome
   responseCode = 0
+  /** `grpc-status` of the response; '' where none came. */
+  grpcStatus = ''
   /** Envoy's short flags (`NR`, `UH`, `UF,URX`); '' is none. */
   responseFlags = ''
   /** `via_upstream`, `route_not_found`, ... */
@@ -85,9 +89,11 @@ export class Exchange {
     this.startMs = 0
     this.startEpochMs = 0
     this.durationMs = 0
+    this.grpcTimeoutMs = -1
     this.upstreamServiceMs = -1
     this.fault = ''
     this.responseCode = 0
+    this.grpcStatus = ''
     this.responseFlags = ''
     this.responseCodeDetails = ''
     this.connectionTerminationDetails = ''

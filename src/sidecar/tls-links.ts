@@ -15,7 +15,9 @@ export function createTlsDialer(credentials: CredentialSource): TlsDialer {
     generation: () => credentials.current()?.generation ?? 0,
     handshake(raw, { sni, alpn, allowedIds }, done) {
       const options = { credentials, sni, alpn, allowedIds, timeoutMs: HANDSHAKE_BOUND_MS }
-      dialTls({ socket: raw }, options, (error, socket, peer) => done(error, socket, peer?.spiffeId ?? ''))
+      dialTls({ socket: raw }, options, (error, socket, peer) =>
+        done(error, socket, peer?.spiffeId ?? '', socket?.alpnProtocol || ''),
+      )
     },
   }
 }

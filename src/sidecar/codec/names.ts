@@ -41,6 +41,8 @@ const NAMES = [
   'x-envoy-overloaded',
   'sec-websocket-key',
   'sec-websocket-version',
+  'grpc-timeout',
+  'grpc-status',
 ] as const
 
 export type KnownName = Exclude<(typeof NAMES)[number], ''>
@@ -110,4 +112,15 @@ export function nameSet(...names: KnownName[]): Uint8Array {
   const set = new Uint8Array(NUM_NAMES)
   for (const name of names) set[nameId(name)] = 1
   return set
+}
+
+/** A name that the proxy writes itself, in the forms that its codecs need. Made once, when modules load. */
+export interface HeaderName {
+  readonly name: string
+  /** `name: ` */
+  readonly line: string
+}
+
+export function headerName(name: string): HeaderName {
+  return { name, line: `${name}: ` }
 }

@@ -34,6 +34,7 @@ const TRAFFIC_INBOUND = envoy.config.core.v3.TrafficDirection.INBOUND
 const FORWARD =
   envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails
 const DEFAULT_IDLE_MS = 3_600_000
+const DEFAULT_STREAM_IDLE_MS = 300_000
 const DEFAULT_HEADERS_MS = 60_000
 const DEFAULT_MAX_HEAD_KB = 60
 const DEFAULT_INSPECT_MS = 10_000
@@ -132,6 +133,7 @@ function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs):
     clientCert: forward === FORWARD.SANITIZE_SET ? 'set' : forward === FORWARD.APPEND_FORWARD ? 'append' : 'sanitize',
     forwardProxy: rds === HTTP_PROXY_ROUTE,
     idleTimeoutMs: durationMs(manager.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_MS) || DEFAULT_IDLE_MS,
+    streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout, DEFAULT_STREAM_IDLE_MS),
     headersTimeoutMs: durationMs(manager.requestHeadersTimeout, 0) || DEFAULT_HEADERS_MS,
     maxHeadBytes: (manager.maxRequestHeadersKb?.value ?? DEFAULT_MAX_HEAD_KB) * 1024,
   }

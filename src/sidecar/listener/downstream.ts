@@ -4,32 +4,33 @@
  *
  *   HEAD --whole head--> BODY --its end--> WAIT (for the response) --response out--> HEAD
  *   HEAD, BODY --not well formed--> CLOSING      BODY --answered before its end, short--> DISCARD --its end--> HEAD
- *   WAIT --101--> DETACHED       any --socket gone--> CLOSED       CLOSING: what comes is thrown away for a second
+ *   BODY, raw --tunnel ended--> CLOSED       any --socket gone--> CLOSED       CLOSING: what comes is thrown away for a second
  *
  * One request at a time: bytes of the next one (pipelining) are held and the socket is paused, so a client that sends
  * ahead costs one read buffer and cannot pile up answers.
  */
-import type { Socket } from 'node:net'
 import { TimerEntry } from '../../lib/timer-wheel.ts'
+import { BODY_LENGTH, BODY_NONE, type BodyFraming, type BodySink } from '../codec/body.ts'
 import { LastText } from '../codec/bytes.ts'
-import type { BodySink } from '../codec/body.ts'
-import { BODY_LENGTH, BODY_NONE } from '../codec/body.ts'
-import { BodyReader, Framing } from '../codec/http1/framing.ts'
+import type { OwnField } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
+import { BodyReader, Framing } from '../codec/http1/framing.ts'
 import { HeadReader } from '../codec/http1/head.ts'
 import { parseTarget } from '../codec/http1/target.ts'
 import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../codec/verdict.ts'
-import { REPLY, runHttpFilters } from '../filter/chain.ts'
-import type { Http1Connection } from '../pool/http1.ts'
-import { Writer } from '../pool/writer.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
-import { protocolReply } from '../stream/local-reply.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
+import { wantsTrailers } from '../stream/headers.ts'
+import { protocolReply } from '../stream/local-reply.ts'
 import { Stream } from '../stream/stream.ts'
-import { resetSide, Tunnel } from '../stream/tunnel.ts'
+import { upgradeOf } from '../stream/upgrade.ts'
+import { openTransport } from '../transport/open.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
+import { Writer } from '../transport/writer.ts'
 import type { Connection, ConnectionOwner, ConnectHandler, Downlink } from './connection.ts'
 import { InputGate } from './input-gate.ts'
 import { Linger } from './linger.ts'
+import { looksLikeHttp2, MORE_NEEDED } from './preface.ts'
 import { resolveTarget } from './request-target.ts'
 import { ResponseWriter } from './response-writer.ts'
 
@@ -46,13 +47,21 @@ const MAX_DISCARD_BYTES = 64 * 1024
 /** After its FIN a client may still read (`nc -N`), or be dead: a short answer still goes out. */
 const HALF_CLOSED_MS = 1000
 
-export class Downstream implements DownstreamPeer, BodySink, Connection {
+/** What other than HTTP/1.1 may become of a connection; `null`: it is refused. */
+export interface Handovers {
+  /** CONNECT, on the forward proxy's port. */
+  connect: ConnectHandler | null
+  /** The preface of HTTP/2 without TLS (prior knowledge). */
+  http2: ((link: Downlink, head: Buffer) => void) | null
+}
+
+export class Downstream implements DownstreamPeer, BodySink, Connection, TransportHandler {
   readonly #link: Downlink
-  readonly #socket: Socket
   readonly #settings: HttpSettings
   readonly #owner: ConnectionOwner
-  readonly #onConnect: ConnectHandler | null
+  readonly #handovers: Handovers
   readonly #info: ConnectionInfo
+  readonly #transport: Transport
   readonly #writer: Writer
   readonly #response: ResponseWriter
   readonly #reader: HeadReader
@@ -72,40 +81,33 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   #reading = false
   #clientEnded = false
   #lastMs = 0
-  #tunnel: Tunnel | null = null
-  readonly #events: readonly (readonly [string, (arg: unknown) => void])[] = [
-    ['data', (chunk) => this.#onData(chunk as Buffer)],
-    ['end', () => this.#onClientEnd()],
-    ['error', () => this.#onGone()],
-    ['close', () => this.#onGone()],
-    ['drain', () => this.#stream.onDownstreamDrain()],
-  ]
+  #isFirst = true
+  /** Of the response under way. */
+  #trailers: Head | null = null
 
-  constructor(link: Downlink, settings: HttpSettings, owner: ConnectionOwner, onConnect: ConnectHandler | null) {
+  constructor(link: Downlink, settings: HttpSettings, owner: ConnectionOwner, handovers: Handovers) {
     this.#link = link
-    this.#socket = link.socket
     this.#settings = settings
     this.#owner = owner
-    this.#onConnect = onConnect
+    this.#handovers = handovers
     this.#info = link.info
-    this.#writer = new Writer(link.socket)
-    this.#gate = new InputGate(link.socket)
-    this.#linger = new Linger(link, settings.proxy.wheel)
+    this.#transport = openTransport(link)
+    this.#writer = new Writer(this.#transport)
+    this.#gate = new InputGate(this.#transport)
+    this.#linger = new Linger(this.#transport, settings.proxy.wheel)
     this.#response = new ResponseWriter(this.#writer, settings)
     this.#reader = new HeadReader('request', settings.maxHeadBytes)
     this.#stream = new Stream(this, settings, link.info)
     this.#lastMs = settings.proxy.nowMs()
-    const { socket } = link
-    for (const [event, handler] of this.#events) socket.on(event, handler)
-    if (link.raw !== socket) link.raw.on('error', () => {})
+    this.#transport.attach(this)
     settings.proxy.wheel.schedule(this.#timer, settings.headersTimeoutMs)
   }
 
   /** Begins with what was read before the listener had decided. */
   start(head: Buffer | null): void {
-    if (head !== null && head.length > 0) this.#onData(head)
+    if (head !== null && head.length > 0) this.onBytes(head, head.length)
     if (this.#state < CLOSED) this.#gate.open()
-    if (this.#socket.readableEnded) this.#onClientEnd()
+    if (this.#state < CLOSED && this.#transport.socket.readableEnded) this.onEnd()
   }
 
   get isIdle(): boolean {
@@ -118,30 +120,45 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     if (this.isIdle) this.#close()
   }
 
-  /** Requests ask the rules one by one, a tunnel did it once. */
   recheck(): void {
-    if (this.#tunnel === null || runHttpFilters(this.#settings.filters.list, this.#stream.x) !== REPLY) return
-    this.#stream.x.connectionTerminationDetails = this.#stream.x.responseCodeDetails
-    this.#tunnel.destroy()
+    this.#stream.recheck()
   }
 
   destroy(): void {
-    this.#tunnel?.destroy()
-    resetSide(this.#link)
+    this.#transport.reset()
   }
 
   // ---- requests in
 
-  #onData(chunk: Buffer): void {
-    if (this.#state === CLOSING || this.#state === CLOSED) return
-    if (this.#gate.holds) this.#gate.hold(chunk, 0)
-    else this.#process(chunk, 0)
+  // hot
+  onBytes(chunk: Buffer, end: number): void {
+    if (this.#state >= CLOSING) return
+    if (this.#isFirst && this.#handovers.http2 !== null && this.#isHttp2(chunk, end)) return
+    if (this.#gate.holds) this.#gate.hold(chunk, 0, end)
+    else this.#process(chunk, end)
+  }
+
+  /** Whether the first bytes are not HTTP/1.1's to look at. */
+  #isHttp2(chunk: Buffer, end: number): boolean {
+    const held = this.#gate.holds ? this.#gate.take() : null
+    const first = held === null ? chunk.subarray(0, end) : Buffer.concat([held, chunk.subarray(0, end)])
+    const verdict = looksLikeHttp2(first)
+    if (verdict === MORE_NEEDED) {
+      this.#gate.keep(first)
+      return true
+    }
+    this.#isFirst = false
+    if (verdict) {
+      this.#detach()
+      this.#owner.onClosed(this)
+      this.#handovers.http2!(this.#link, Buffer.from(first))
+    } else if (held !== null) this.#process(first, first.length)
+    return verdict || held !== null
   }
 
   // hot
-  #process(chunk: Buffer, from: number): void {
-    const end = chunk.length
-    let at = from
+  #process(chunk: Buffer, end: number): void {
+    let at = 0
     this.#reading = true
     while (at < end) {
       if (this.#state === HEAD) {
@@ -155,10 +172,10 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
           break
         }
         at = this.#reader.next
-        this.#onHead(chunk, at)
+        this.#onHead(chunk, at, end)
       } else if (this.#state === BODY || this.#state === DISCARD) {
         if (this.#state === BODY && !this.#stream.wantsBody) {
-          this.#gate.hold(chunk, at)
+          this.#gate.hold(chunk, at, end)
           break
         }
         const verdict = this.#body.read(chunk, at, end, this)
@@ -174,15 +191,17 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
           this.#stream.onRequestEnd()
         }
       } else if (this.#state === WAIT) {
-        this.#gate.hold(chunk, at)
+        this.#gate.hold(chunk, at, end)
         break
       } else break
     }
     this.#reading = false
-    if (this.#stream.isActive) this.#stream.onRequestReadEnd()
+    if (!this.#stream.isActive) return
+    if (this.#reader.next > 0) this.#reader.pin() // the exchange outlives this read
+    this.#stream.onRequestReadEnd()
   }
 
-  #onHead(chunk: Buffer, at: number): void {
+  #onHead(chunk: Buffer, at: number, end: number): void {
     const { head } = this.#reader
     const verdict = this.#framing.readRequest(head)
     // the idle deadline stays armed: it looks at the connection's state, and arming it anew each time costs
@@ -197,7 +216,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     x.httpVersion = head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1'
     x.authority = this.#framing.authority
     if (x.method === 'CONNECT' || x.method === 'TRACE') {
-      this.#onSpecialMethod(head, chunk, at)
+      this.#onSpecialMethod(head, chunk, at, end)
       return
     }
     if (!resolveTarget(x, this.#target.read(head.bytes, head.targetStart, head.targetEnd), this.#info)) {
@@ -205,24 +224,27 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
       return
     }
     this.#keepAlive = this.#framing.keepAlive && !this.#draining
-    this.#response.begin(head.minor)
-    this.#state = this.#framing.kind === BODY_NONE ? WAIT : BODY
-    if (this.#state === BODY) this.#body.start(this.#framing)
-    this.#stream.begin(head, this.#framing)
+    this.#response.begin(head.minor, wantsTrailers(head))
+    this.#trailers = null
+    const upgrade = upgradeOf(x.method, head, this.#framing, this.#framing.upgrade)
+    this.#state = this.#framing.kind === BODY_NONE && upgrade === '' ? WAIT : BODY
+    if (upgrade !== '') this.#body.startRaw()
+    else if (this.#state === BODY) this.#body.start(this.#framing)
+    this.#stream.begin(head, this.#framing, upgrade)
   }
 
   /** TRACE would show a caller the headers that proxies added; CONNECT is only for the forward proxy's port. */
-  #onSpecialMethod(head: Head, chunk: Buffer, at: number): void {
+  #onSpecialMethod(head: Head, chunk: Buffer, at: number, end: number): void {
     const authority = head.text(head.targetStart, head.targetEnd)
     const form = this.#stream.x.method === 'CONNECT' ? parseTarget('CONNECT', authority) : undefined
     if (this.#stream.x.method === 'CONNECT' && form === undefined) this.#refuse(BAD_MESSAGE)
-    else if (form === undefined || this.#onConnect === null) this.#refuse(405)
+    else if (form === undefined || this.#handovers.connect === null) this.#refuse(405)
     else {
       this.#detach()
       this.#owner.onClosed(this)
-      this.#onConnect(authority, this.#link, chunk.subarray(at), (status) => {
-        this.#socket.end(protocolReply(status), 'latin1')
-      })
+      const { socket } = this.#link
+      const rest = Buffer.from(chunk.subarray(at, end))
+      this.#handovers.connect(authority, this.#link, rest, (status) => socket.end(protocolReply(status), 'latin1'))
     }
   }
 
@@ -238,10 +260,10 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#gate.unblock()
     if (this.#reading) return
     const held = this.#gate.take()
-    if (held !== null) this.#process(held, 0)
+    if (held !== null) this.#process(held, held.length)
     else if (this.#stream.isActive) this.#stream.onRequestReadEnd()
     if (this.#state < CLOSED) this.#gate.update() // detached: somebody else reads it now
-    if (held !== null && this.#clientEnded) this.#onClientEnd()
+    if (held !== null && this.#clientEnded) this.onEnd()
   }
 
   // ---- responses out
@@ -250,9 +272,15 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#response.interim(head)
   }
 
-  sendHead(head: Head, framing: Framing, serviceMs: number): void {
-    if (this.#state === BODY) this.#keepAlive = false // answered early: the rest of the body cannot be told apart
+  sendHead(head: Head, framing: BodyFraming, serviceMs: number): void {
+    if (this.#stream.upgrade !== '') this.#state = WAIT // it is not to be: HTTP goes on
+    else if (this.#state === BODY) this.#keepAlive = false // answered early: the rest of the body cannot be told apart
     this.#keepAlive = this.#response.head(head, framing, serviceMs, this.#keepAlive && !this.#draining)
+  }
+
+  sendTunnel(head: Head, protocol: string): void {
+    this.#keepAlive = false
+    this.#response.switching(head, protocol, this.#stream.x.upstreamServiceMs)
   }
 
   // hot
@@ -260,18 +288,26 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     this.#response.body(buf, start, end)
   }
 
-  sendEnd(): void {
-    this.#response.end()
+  sendTrailers(head: Head): void {
+    this.#trailers = head
   }
 
-  sendLocal(status: number, body: string, lines: string): void {
+  sendEnd(): void {
+    this.#response.end(this.#trailers)
+    if (!this.#stream.isTunnel) return
+    this.#writer.flush()
+    this.#transport.end()
+  }
+
+  sendLocal(status: number, body: string, fields: readonly OwnField[]): void {
+    if (this.#stream.upgrade !== '') this.#state = WAIT
     if (this.#state === BODY) {
       const short = this.#framing.kind === BODY_LENGTH && this.#framing.lengthBytes <= MAX_DISCARD_BYTES
       if (short && !this.#framing.expectContinue) this.#state = DISCARD
       else this.#keepAlive = false
     }
     const isHead = this.#stream.method === 'HEAD'
-    this.#response.local(status, body, lines, isHead, this.#keepAlive && !this.#draining)
+    this.#response.local(status, body, fields, isHead, this.#keepAlive && !this.#draining)
   }
 
   flush(): boolean {
@@ -285,35 +321,23 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
       return
     }
     this.#writer.flush()
-    this.#state = CLOSED
-    this.#settings.proxy.wheel.cancel(this.#timer)
-    resetSide(this.#link)
-    this.#owner.onClosed(this)
+    this.#finish()
+    this.#transport.reset()
   }
 
   exchangeDone(): void {
     if (this.#state >= CLOSING) return
     this.#gate.unblock()
+    if (this.#stream.upgrade !== '' && !this.#response.isFramed) {
+      this.#finish() // a tunnel that has ended both ways closes by itself
+      return
+    }
     if (!this.#keepAlive || this.#draining || (this.#clientEnded && !this.#gate.holds)) {
       this.#close()
       return
     }
     if (this.#state === WAIT) this.#next()
     if (!this.#reading) this.resumeRequest()
-  }
-
-  switchProtocols(head: Head, upstream: Http1Connection, rest: Buffer): void {
-    const { proxy, idleTimeoutMs } = this.#settings
-    this.#response.switching(head)
-    this.#writer.flush()
-    const held = this.#gate.take()
-    this.#detach()
-    const tunnel = new Tunnel(this.#link, upstream.link, proxy, idleTimeoutMs, () => {
-      this.#stream.onTunnelEnd(tunnel.bytesFromDownstream, tunnel.bytesFromUpstream)
-      this.#owner.onClosed(this)
-    })
-    this.#tunnel = tunnel
-    tunnel.start(held, rest)
   }
 
   // ---- ends
@@ -352,10 +376,8 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   #detach(): void {
     this.#state = DETACHED
     this.#settings.proxy.wheel.cancel(this.#timer)
-    this.#socket.pause()
     this.#gate.take()
-    for (const [event, handler] of this.#events) this.#socket.off(event, handler)
-    this.#socket.on('error', () => {}) // between two owners it must not end the process
+    this.#transport.detach()
   }
 
   /** Once per head: a deadline that each byte pushes back is none. */
@@ -378,7 +400,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
   }
 
   /** Node tells the end of a paused socket too, so bytes may still be held that came before it. */
-  #onClientEnd(): void {
+  onEnd(): void {
     this.#clientEnded = true
     if (this.#gate.holds) return
     switch (this.#state) {
@@ -387,8 +409,11 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
         else this.#refuse(408)
         break
       case BODY:
-        this.#stream.onDownstreamGone()
-        this.destroy()
+        if (this.#stream.isTunnel) this.#stream.onRequestEnd()
+        else {
+          this.#stream.onDownstreamGone()
+          this.destroy()
+        }
         break
       case WAIT:
         this.#settings.proxy.wheel.schedule(this.#timer, HALF_CLOSED_MS)
@@ -400,14 +425,21 @@ export class Downstream implements DownstreamPeer, BodySink, Connection {
     }
   }
 
-  #onGone(): void {
+  onDrain(): void {
+    this.#stream.onDownstreamDrain()
+  }
+
+  onClose(): void {
     if (this.#state === CLOSED) return
+    this.#stream.close()
+    this.#finish()
+  }
+
+  #finish(): void {
     this.#state = CLOSED
     this.#settings.proxy.wheel.cancel(this.#timer)
     this.#linger.cancel()
-    this.#stream.onDownstreamGone()
-    this.#socket.destroy()
-    this.#link.raw.destroy()
+    this.#stream.close()
     this.#owner.onClosed(this)
   }
 }

@@ -1,17 +1,17 @@
 /**
- * Whether a connection's socket is read: not while bytes are held back, nor while the upstream has enough.
- * In: who stops it and why. Out: pause and resume of the socket, only on a change. Owns: the bytes held.
+ * Whether a connection is read: not while bytes are held back, nor while the upstream has enough.
+ * In: who stops it and why. Out: pause and resume of the transport, only on a change. Owns: the bytes held.
  */
-import type { Socket } from 'node:net'
+import type { Transport } from '../transport/transport.ts'
 
 export class InputGate {
-  readonly #socket: Socket
+  readonly #transport: Transport
   #held: Buffer | null = null
   #blocked = false
   #paused = false
 
-  constructor(socket: Socket) {
-    this.#socket = socket
+  constructor(transport: Transport) {
+    this.#transport = transport
   }
 
   get holds(): boolean {
@@ -20,17 +20,23 @@ export class InputGate {
 
   /** Starts reading, unless something stops it already. */
   open(): void {
-    if (!this.#paused) this.#socket.resume()
+    if (!this.#paused) this.#transport.resume()
   }
 
-  /** Keeps `chunk` from `at` on for later, after what is kept already. */
-  hold(chunk: Buffer, at: number): void {
-    const rest = at === 0 ? chunk : chunk.subarray(at)
-    this.#held = this.#held === null ? rest : Buffer.concat([this.#held, rest])
+  /** Keeps `chunk[at, end)` for later, after what is kept already. */
+  hold(chunk: Buffer, at: number, end: number): void {
+    const rest = chunk.subarray(at, end)
+    // a copy: the bytes of a read are its reader's only until it returns
+    this.#held = this.#held === null ? Buffer.from(rest) : Buffer.concat([this.#held, rest])
     this.update()
   }
 
-  /** What was held, once. The socket stays as it is until `update`. */
+  /** Keeps `first` while reading goes on: there is not enough of it. */
+  keep(first: Buffer): void {
+    this.#held = Buffer.from(first)
+  }
+
+  /** What was held, once. The transport stays as it is until `update`. */
   take(): Buffer | null {
     const held = this.#held
     this.#held = null
@@ -51,7 +57,7 @@ export class InputGate {
     const wanted = this.#held !== null || this.#blocked
     if (wanted === this.#paused) return
     this.#paused = wanted
-    if (wanted) this.#socket.pause()
-    else this.#socket.resume()
+    if (wanted) this.#transport.pause()
+    else this.#transport.resume()
   }
 }

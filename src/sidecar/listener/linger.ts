@@ -3,25 +3,25 @@
  * eat the answer on its way. A slow reader may take its time, as long as it takes something.
  */
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
-import type { Downlink } from './connection.ts'
+import type { Transport } from '../transport/transport.ts'
 
 const LINGER_MS = 1000
 /** A client that takes nothing for so long after the last answer is given up. */
 const WRITE_STALL_MS = 60_000
 
 export class Linger {
-  readonly #link: Downlink
+  readonly #transport: Transport
   readonly #wheel: TimerWheel
   readonly #timer = new TimerEntry(() => this.#onTimer())
   #bytesWritten = -1
 
-  constructor(link: Downlink, wheel: TimerWheel) {
-    this.#link = link
+  constructor(transport: Transport, wheel: TimerWheel) {
+    this.#transport = transport
     this.#wheel = wheel
   }
 
   start(): void {
-    this.#link.socket.end()
+    this.#transport.end()
     this.#wheel.schedule(this.#timer, LINGER_MS)
   }
 
@@ -30,10 +30,10 @@ export class Linger {
   }
 
   #onTimer(): void {
-    const { socket, raw } = this.#link
-    if (socket.writableLength > 0 && raw.bytesWritten !== this.#bytesWritten) {
+    const { raw } = this.#transport
+    if (this.#transport.bufferedBytes > 0 && raw.bytesWritten !== this.#bytesWritten) {
       this.#bytesWritten = raw.bytesWritten
       this.#wheel.schedule(this.#timer, WRITE_STALL_MS)
-    } else socket.destroy()
+    } else this.#transport.destroy()
   }
 }

@@ -7,7 +7,7 @@ import type net from 'node:net'
 import { addressLabel, localEnd, remoteEnd } from '../pool/address.ts'
 import type { Dialer } from '../pool/dial.ts'
 import type { ConnectionInfo, ProxyContext } from '../stream/context.ts'
-import { resetSide } from '../stream/tunnel.ts'
+import { resetSide } from '../transport/reset.ts'
 import { type BindAddress, Binding } from './binding.ts'
 import type { Connection, ConnectHandler, ConnectionOwner, Downlink, Origin } from './connection.ts'
 import { Downstream } from './downstream.ts'
@@ -175,7 +175,8 @@ export class Listener implements ConnectionOwner {
     const { dialer, onConnect } = this.#deps
     if (network.kind === 'http') {
       const { settings } = network
-      const downstream = new Downstream(link, settings, this, settings.forwardProxy ? onConnect : null)
+      const connect = settings.forwardProxy ? onConnect : null
+      const downstream = new Downstream(link, settings, this, { connect, http2: null })
       this.#connections.set(downstream, chainKey(chain))
       downstream.start(head)
     } else {

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 import { decodeProxyHeader } from '../codec/proxy-v2.ts'
 import type { IpAddress } from '../pool/address.ts'
-import { resetSide } from '../stream/tunnel.ts'
+import { resetSide } from '../transport/reset.ts'
 
 /** `none`: there was no header to read. `local`: the other proxy's own connection, which names nobody. */
 export type Opening =

@@ -7,7 +7,7 @@ import net from 'node:net'
 import { encodeProxyHeader } from '../codec/proxy-v2.ts'
 import type { Address, IpAddress } from './address.ts'
 import { lookupPublic, REFUSED_TARGET } from './forbidden.ts'
-import { DirectInput } from './input.ts'
+import { DirectInput } from '../transport/direct-input.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 
 /** What a TLS link to an endpoint must be. */
@@ -26,6 +26,8 @@ export interface Link {
   raw: net.Socket
   /** SPIFFE ID of the peer, '' without mutual TLS. */
   peerId: string
+  /** What TLS has agreed on, '' for nothing. */
+  alpn: string
   /** Of the certificate shown; 0 without TLS. */
   generation: number
   /** How bytes come in where they do not come as `data` events. */
@@ -40,7 +42,7 @@ export interface TlsDialer {
   handshake(
     raw: net.Socket,
     target: TlsTarget,
-    done: (error: Error | null, socket: net.Socket | null, peerId: string) => void,
+    done: (error: Error | null, socket: net.Socket | null, peerId: string, alpn: string) => void,
   ): void
   /** Generation of the certificate that the next handshake shows. */
   generation(): number
@@ -95,14 +97,14 @@ export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => 
   const onConnect = (): void => {
     if (header !== null) raw.write(header)
     if (tls === null) {
-      settle(null, '', { socket: raw, raw, peerId: '', generation: 0, input })
+      settle(null, '', { socket: raw, raw, peerId: '', alpn: '', generation: 0, input })
       return
     }
     const generation = dialer.tls.generation()
-    dialer.tls.handshake(raw, tls, (error, socket, peerId) => {
+    dialer.tls.handshake(raw, tls, (error, socket, peerId, alpn) => {
       if (error !== null || socket === null) settle('connect_failure', tlsDetail(error), null)
       else if (settled) raw.destroy()
-      else settle(null, '', { socket, raw, peerId, generation, input: null })
+      else settle(null, '', { socket, raw, peerId, alpn, generation, input: null })
     })
   }
   raw.on('error', onError)

@@ -3,49 +3,27 @@
  * In: encoded requests from its handler. Out: response events to its handler. Owns: the socket, its readers and writer.
  *
  *   IDLE --start--> BUSY --request written and response read, both whole and clean--> IDLE (back to the pool)
- *   IDLE --any byte, end or error--> CLOSED        BUSY --anything unclean--> CLOSED     BUSY --101--> DETACHED
+ *   IDLE --any byte, end or error--> CLOSED        BUSY --anything unclean--> CLOSED     BUSY --101--> TUNNEL
  *
  * Invariant: a connection is used again only if nobody can have an open question about where its messages end.
  */
-import type { Socket } from 'node:net'
+import { BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, type BodyFraming } from '../codec/body.ts'
 import { LastText } from '../codec/bytes.ts'
-import type { BodySink } from '../codec/body.ts'
-import { LAST_CHUNK } from '../codec/http1/encode.ts'
-import { BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, type BodyKind } from '../codec/body.ts'
-import { BodyReader, Framing } from '../codec/http1/framing.ts'
 import type { Head } from '../codec/head.ts'
+import { Http1HeadEncoder, LAST_CHUNK } from '../codec/http1/encode.ts'
+import { BodyReader, Framing } from '../codec/http1/framing.ts'
 import { HeadReader } from '../codec/http1/head.ts'
 import { nameId } from '../codec/names.ts'
 import { DONE, MORE } from '../codec/verdict.ts'
+import { openTransport } from '../transport/open.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
+import { Writer } from '../transport/writer.ts'
 import { localLabel } from './address.ts'
-import type { ConnectFault, Link } from './dial.ts'
-import { listenTo, ownBytes } from './input.ts'
-import { Writer } from './writer.ts'
-
-export type ResetFault = 'connection_termination' | 'protocol_error'
-export type PoolFault = ConnectFault | 'overflow'
-
-/** Who asks for an exchange. All calls come in this order; after onEnd, onReset or onPoolFailure no more. */
-export interface UpstreamHandler extends BodySink {
-  /** Of the request: says whether a response has a body, and whether a 101 was asked for. */
-  readonly method: string
-  readonly wantsUpgrade: boolean
-  onReady(connection: Http1Connection): void
-  onPoolFailure(fault: PoolFault, detail: string): void
-  onInterim(head: Head): void
-  onHead(head: Head, framing: Framing): void
-  /** 101: the connection is detached; `rest` are the tunnel's first bytes. */
-  onUpgrade(head: Head, rest: Buffer): void
-  onEnd(): void
-  onReset(fault: ResetFault, detail: string): void
-  /** The socket takes bytes again after a write said no. */
-  onUpstreamDrain(): void
-  /** The events of one read are over: time to flush. */
-  onReadEnd(): void
-}
+import type { Link } from './dial.ts'
+import type { ResetFault, UpstreamExchange, UpstreamHandler } from './upstream.ts'
 
 /** What a connection asks of its pool. */
-export interface ConnectionOwner {
+export interface Http1Owner {
   onIdle(connection: Http1Connection): void
   onClosed(connection: Http1Connection): void
 }
@@ -53,17 +31,18 @@ export interface ConnectionOwner {
 const IDLE = 0
 const BUSY = 1
 const CLOSED = 2
-const DETACHED = 3
+const TUNNEL = 3
 
 /** More interim responses than this before the final one keep a request busy for nothing. */
 const MAX_INTERIM = 16
 const KEEP_ALIVE = nameId('keep-alive')
+const UPGRADE = nameId('upgrade')
 
-export class Http1Connection {
+export class Http1Connection implements UpstreamExchange, TransportHandler {
   readonly link: Link
-  readonly writer: Writer
+  readonly peerId: string
   readonly localAddress: string
-  /** It has served a request before: a reset may only mean that it was stale. */
+  readonly encoder: Http1HeadEncoder
   reused = false
   /** Not to be used again after this exchange: older certificate, endpoint gone. */
   retired = false
@@ -71,40 +50,40 @@ export class Http1Connection {
   /** What the server's `Keep-Alive: timeout` leaves; Infinity where it says nothing. */
   keepAliveMs = Infinity
   numRequests = 0
-  readonly #owner: ConnectionOwner
-  readonly #socket: Socket
+  readonly #owner: Http1Owner
+  readonly #transport: Transport
+  readonly #writer: Writer
   readonly #reader = new HeadReader('response')
   readonly #framing = new Framing()
   readonly #body = new BodyReader('response')
   #state = IDLE
   #handler: UpstreamHandler | null = null
+  #chunked = false
   #headDone = false
   #requestDone = false
+  /** Of a tunnel. */
+  #responseEnded = false
   #interims = 0
   readonly #hint = new LastText()
   #knownHint = ''
-  readonly #events: readonly (readonly [string, (arg: unknown) => void])[] = [
-    ['end', () => this.#onSocketEnd()],
-    ['error', (error) => this.#onSocketGone((error as Error).message)],
-    ['close', () => this.#onSocketGone('closed')],
-    ['drain', () => this.#handler?.onUpstreamDrain()],
-  ]
 
-  constructor(link: Link, owner: ConnectionOwner) {
+  constructor(link: Link, owner: Http1Owner) {
     this.link = link
+    this.peerId = link.peerId
     this.#owner = owner
-    const { socket } = link
-    this.#socket = socket
-    this.writer = new Writer(socket)
+    this.#transport = openTransport(link)
+    this.#writer = new Writer(this.#transport)
+    this.encoder = new Http1HeadEncoder(this.#writer)
     this.localAddress = localLabel(link.raw)
-    for (const [event, handler] of this.#events) socket.on(event, handler)
-    listenTo(link, this.#onBytes)
-    if (link.raw !== socket) link.raw.on('error', () => {})
+    this.#transport.attach(this)
+    this.#transport.resume()
   }
 
   get isIdle(): boolean {
     return this.#state === IDLE
   }
+
+  // ---- requests out
 
   /** Begins an exchange; the handler writes its head next. */
   start(handler: UpstreamHandler): void {
@@ -116,53 +95,72 @@ export class Http1Connection {
     this.numRequests++
   }
 
-  /** Body bytes, framed as the head said. */
-  sendBody(kind: BodyKind, buf: Buffer, start: number, end: number): void {
-    if (kind === BODY_CHUNKED) this.writer.chunk(buf, start, end)
-    else this.writer.body(buf, start, end)
+  beginRequest({ kind }: BodyFraming): void {
+    this.#chunked = kind === BODY_CHUNKED
   }
 
-  /** The whole request is with the writer. */
-  sendEnd(kind: BodyKind): void {
-    if (kind === BODY_CHUNKED) this.writer.text(LAST_CHUNK)
+  sendBody(buf: Buffer, start: number, end: number): void {
+    if (this.#chunked) this.#writer.chunk(buf, start, end)
+    else this.#writer.body(buf, start, end)
+  }
+
+  /** Nobody has asked this server whether it wants them (RFC 9110 section 6.5.1). */
+  sendTrailers(): void {}
+
+  sendEnd(): void {
+    if (this.#state === TUNNEL) {
+      this.#writer.flush()
+      this.#transport.end()
+      if (this.#responseEnded) this.#release()
+    } else if (this.#chunked) this.#writer.text(LAST_CHUNK)
     this.#requestDone = true
   }
 
+  flush(): boolean {
+    return this.#writer.flush()
+  }
   pause(): void {
-    this.#socket.pause()
+    this.#transport.pause()
   }
-
   resume(): void {
-    this.#socket.resume()
+    this.#transport.resume()
   }
 
-  /** Gives the exchange up: what is on the wire can no longer be told apart, so the connection goes with it. */
+  /** What is on the wire can no longer be told apart, so the connection goes with it. */
   cancel(): void {
+    const wasTunnel = this.#state === TUNNEL
     this.#handler = null
-    this.destroy()
+    this.#close()
+    if (wasTunnel) this.#transport.reset()
+    else this.#transport.destroy()
   }
 
   destroy(): void {
-    if (this.#state === CLOSED || this.#state === DETACHED) return
+    this.#close()
+    this.#transport.destroy()
+  }
+
+  #close(): void {
+    if (this.#state === CLOSED) return
     this.#state = CLOSED
     this.#handler = null
     this.#owner.onClosed(this)
-    this.#socket.destroy()
-    this.link.raw.destroy()
   }
 
+  // ---- responses in
+
   // hot
-  readonly #onBytes = (chunk: Buffer, end: number): void => {
-    let at = 0
-    if (this.#state !== BUSY) {
+  onBytes(chunk: Buffer, end: number): void {
+    const handler = this.#handler
+    if (this.#state === IDLE || handler === null) {
       this.destroy() // nobody asked: a late or forged answer must not become the next request's
       return
     }
-    const handler = this.#handler!
-    while (at < end && this.#state === BUSY) {
+    let at = 0
+    while (at < end && (this.#state === BUSY || this.#state === TUNNEL)) {
       if (this.#headDone) {
         const verdict = this.#body.read(chunk, at, end, handler)
-        if (this.#state !== BUSY || this.#handler !== handler) return
+        if (this.#handler !== handler) return
         if (verdict === MORE) break
         if (verdict !== DONE) {
           this.#fail('protocol_error', 'http1.codec_error')
@@ -181,45 +179,44 @@ export class Http1Connection {
       }
       at = this.#reader.next
       if (head.status === 101) {
-        this.#upgrade(handler, head, chunk, at, end)
-        return
-      }
-      if (head.status < 200) {
+        if (!this.#tunnel(handler, head)) return
+      } else if (head.status < 200) {
         if (++this.#interims > MAX_INTERIM) {
           this.#fail('protocol_error', 'too many interim responses')
           return
         }
         handler.onInterim(head)
         this.#reader.reset()
-        continue
-      }
-      this.#headDone = true
-      const hint = head.find(KEEP_ALIVE)
-      if (hint >= 0) this.#onKeepAliveHint(this.#hint.read(head.bytes, head.valueStart(hint), head.valueEnd(hint)))
-      this.#body.start(this.#framing)
-      handler.onHead(head, this.#framing)
-      if (this.#state !== BUSY || this.#handler !== handler) return
-      if (this.#framing.kind === BODY_NONE) {
-        this.#responseDone(at === end)
-        return
-      }
+      } else if (!this.#onFinalHead(handler, head, at === end)) return
     }
     if (this.#handler === handler) handler.onReadEnd()
   }
 
-  #upgrade(handler: UpstreamHandler, head: Head, chunk: Buffer, at: number, end: number): void {
-    if (!handler.wantsUpgrade || !this.#framing.upgrade) {
+  /** False: the exchange is over, or not this one's any more. */
+  #onFinalHead(handler: UpstreamHandler, head: Head, clean: boolean): boolean {
+    this.#headDone = true
+    const hint = head.find(KEEP_ALIVE)
+    if (hint >= 0) this.#onKeepAliveHint(this.#hint.read(head.bytes, head.valueStart(hint), head.valueEnd(hint)))
+    this.#body.start(this.#framing)
+    handler.onHead(head, this.#framing)
+    if (this.#state !== BUSY || this.#handler !== handler) return false
+    if (this.#framing.kind !== BODY_NONE) return true
+    this.#responseDone(clean)
+    return false
+  }
+
+  /** 101: what was asked for is granted, and what follows is nobody's HTTP. */
+  #tunnel(handler: UpstreamHandler, head: Head): boolean {
+    if (handler.upgrade === '' || !this.#framing.upgrade || head.get(UPGRADE).toLowerCase() !== handler.upgrade) {
       this.#fail('protocol_error', 'unsolicited 101')
-      return
+      return false
     }
-    this.#state = DETACHED
-    this.#handler = null
-    this.#socket.pause()
-    for (const [event, handler] of this.#events) this.#socket.off(event, handler)
-    this.#socket.on('error', () => {}) // between two owners it must not end the process
-    listenTo(this.link, null)
-    this.#owner.onClosed(this)
-    handler.onUpgrade(head, ownBytes(chunk, end).subarray(at))
+    this.#state = TUNNEL
+    this.#headDone = true
+    this.#chunked = false
+    this.#body.startRaw()
+    handler.onTunnel(head)
+    return this.#handler === handler
   }
 
   #responseDone(clean: boolean): void {
@@ -244,17 +241,31 @@ export class Http1Connection {
     this.keepAliveMs = keepAliveMs(text)
   }
 
-  #onSocketEnd(): void {
-    const handler = this.#handler
-    if (this.#state === BUSY && this.#headDone && this.#framing.kind === BODY_UNTIL_CLOSE && handler !== null) {
-      this.#responseDone(false)
-      return
-    }
-    this.#onSocketGone('closed')
+  // ---- the connection
+
+  /** A tunnel that has ended both ways closes by itself. */
+  #release(): void {
+    this.#handler = null
+    this.#close()
   }
 
-  #onSocketGone(detail: string): void {
-    if (this.#state === CLOSED || this.#state === DETACHED) return
+  onDrain(): void {
+    this.#handler?.onUpstreamDrain()
+  }
+
+  onEnd(): void {
+    const handler = this.#handler
+    if (this.#state === TUNNEL && handler !== null) {
+      this.#responseEnded = true
+      if (this.#requestDone) this.#release()
+      handler.onEnd()
+    } else if (this.#state === BUSY && this.#headDone && this.#framing.kind === BODY_UNTIL_CLOSE)
+      this.#responseDone(false)
+    else this.onClose('closed')
+  }
+
+  onClose(detail: string): void {
+    if (this.#state === CLOSED) return
     if (this.#handler === null) this.destroy()
     else this.#fail('connection_termination', detail)
   }

@@ -6,7 +6,8 @@
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import type { Address } from './address.ts'
 import { type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
-import { type ConnectionOwner, Http1Connection, type UpstreamHandler } from './http1.ts'
+import { Http1Connection, type Http1Owner } from './http1.ts'
+import type { UpstreamHandler } from './upstream.ts'
 
 /** Circuit limits of a cluster, shared by the pools of its endpoints (Envoy: circuit_breakers). */
 export interface Limits {
@@ -29,7 +30,7 @@ export interface PoolSettings {
   maxRequestsPerConnection: number
 }
 
-export class Http1Pool implements ConnectionOwner {
+export class Http1Pool implements Http1Owner {
   readonly #dialer: Dialer
   readonly #settings: PoolSettings
   readonly #limits: Limits

@@ -1,5 +1,6 @@
 /** What all requests of one listener share (compiled once per push) and what those of one connection share. */
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
+import type { OwnField } from '../codec/head-encoder.ts'
 import type { IpAddress } from '../pool/address.ts'
 import type { TelemetrySink } from '../ports.ts'
 import type { HttpFilterCell, NetworkFilterCell } from '../filter/chain.ts'
@@ -12,8 +13,8 @@ export interface ProxyContext {
   telemetry: TelemetrySink
   wheel: TimerWheel
   self: Workload
-  /** `x-envoy-peer-metadata` and its id as header lines, sent to mesh peers. */
-  metadataLines: string
+  /** `x-envoy-peer-metadata` and its id, sent to mesh peers. */
+  metadata: readonly OwnField[]
   nowMs: () => number
   nowEpochMs: () => number
   random: () => number
@@ -33,6 +34,8 @@ export interface HttpSettings {
   /** Absolute-form and CONNECT are for other hosts: this is the forward proxy's port. */
   forwardProxy: boolean
   idleTimeoutMs: number
+  /** An exchange in which nothing moves for so long ends; 0: never. */
+  streamIdleTimeoutMs: number
   headersTimeoutMs: number
   maxHeadBytes: number
 }

@@ -2,7 +2,9 @@
 import type { Head } from '../codec/head.ts'
 import { nameId } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
+import type { ResetFault } from '../pool/upstream.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
+import { parseGrpcTimeout } from './grpc.ts'
 import { requestId } from './ids.ts'
 import { decodePeerMetadata } from './peer-metadata.ts'
 
@@ -10,6 +12,8 @@ const REQUEST_ID = nameId('x-request-id')
 const USER_AGENT = nameId('user-agent')
 const FORWARDED_FOR = nameId('x-forwarded-for')
 const CONTENT_TYPE = nameId('content-type')
+const GRPC_TIMEOUT = nameId('grpc-timeout')
+const GRPC_STATUS = nameId('grpc-status')
 const PEER_METADATA = nameId('x-envoy-peer-metadata')
 const ORIGINAL_PATH = nameId('x-envoy-original-path')
 
@@ -23,7 +27,10 @@ export function describeRequest(x: Exchange, head: Head, settings: HttpSettings,
   if (x.requestId === '' && generateRequestId) x.requestId = requestId()
   x.userAgent = head.get(USER_AGENT)
   x.forwardedFor = head.get(FORWARDED_FOR)
-  if (head.get(CONTENT_TYPE).startsWith('application/grpc')) x.protocol = 'grpc'
+  if (head.get(CONTENT_TYPE).startsWith('application/grpc')) {
+    x.protocol = 'grpc'
+    x.grpcTimeoutMs = parseGrpcTimeout(head.get(GRPC_TIMEOUT))
+  }
   x.downstreamLocalAddress = info.localAddress
   x.downstreamRemoteAddress = info.remoteAddress
   x.requestedServerName = info.sni
@@ -39,6 +46,18 @@ export function describeRequest(x: Exchange, head: Head, settings: HttpSettings,
   x.originalPath = head.get(ORIGINAL_PATH)
   const metadata = head.get(PEER_METADATA)
   if (metadata !== '') x.source = decodePeerMetadata(metadata)
+}
+
+/** What gRPC says of the outcome, in trailers or in the only head. */
+export function describeTrailers(x: Exchange, head: Head): void {
+  const status = head.get(GRPC_STATUS)
+  if (status !== '') x.grpcStatus = status
+}
+
+/** The upstream broke off after its head had gone out. */
+export function markReset(x: Exchange, fault: ResetFault): void {
+  const flag = fault === 'protocol_error' ? 'UPE' : fault === 'connection_termination' ? 'UC' : 'UR'
+  markOutcome(x, flag, `upstream_reset_after_response_started{${fault}}`)
 }
 
 /** How it ended; a flag is added to those that are there. */

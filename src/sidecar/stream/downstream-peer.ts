@@ -1,7 +1,7 @@
-/** What a stream asks of its downstream connection; the listener's codec implements it. */
-import type { Framing } from '../codec/http1/framing.ts'
+/** What a stream asks of its downstream connection; the listener's codecs implement it. */
+import type { BodyFraming } from '../codec/body.ts'
+import type { OwnField } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
-import type { Http1Connection } from '../pool/http1.ts'
 
 export interface DownstreamPeer {
   /** Body bytes may come (again); what was held back comes now, then `onRequestReadEnd`. */
@@ -9,17 +9,19 @@ export interface DownstreamPeer {
   pauseRequest(): void
   sendInterim(head: Head): void
   /** `serviceMs`: how long the upstream took to begin its answer. */
-  sendHead(head: Head, framing: Framing, serviceMs: number): void
+  sendHead(head: Head, framing: BodyFraming, serviceMs: number): void
+  /** The head that grants what was asked for: bodies are raw bytes from here on, both ways. */
+  sendTunnel(head: Head, protocol: string): void
   sendBody(buf: Buffer, start: number, end: number): void
+  sendTrailers(head: Head): void
+  /** The response is whole; of a tunnel: no more bytes this way. */
   sendEnd(): void
-  /** A whole response of our own; `lines` are header lines. */
-  sendLocal(status: number, body: string, lines: string): void
-  /** Gives what waits to the socket. False: it has enough. */
+  /** A whole response of our own. */
+  sendLocal(status: number, body: string, fields: readonly OwnField[]): void
+  /** Lets go what was written. False: it has enough, `onDownstreamDrain` follows. */
   flush(): boolean
-  /** The response cannot be completed: cut the connection so that this shows. */
+  /** The response cannot be completed: cut it so that this shows. */
   abort(): void
-  /** Hands both sides to a tunnel; its end is told by `onTunnelEnd`. */
-  switchProtocols(head: Head, upstream: Http1Connection, rest: Buffer): void
   /** The exchange is over. */
   exchangeDone(): void
 }

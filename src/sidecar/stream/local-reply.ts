@@ -2,7 +2,9 @@
  * What the proxy answers by itself: one table from fault to status, response flag, details and body.
  * In: a fault and what is known of it. Out: a reply. The texts are Envoy's: people search for them.
  */
+import type { OwnField } from '../codec/head-encoder.ts'
 import { statusLine } from '../codec/http1/encode.ts'
+import { headerName } from '../codec/names.ts'
 import type { Exchange, FilterFault } from '../exchange.ts'
 import { type DirectAction, type RedirectAction, redirectLocation } from '../route/action.ts'
 
@@ -15,8 +17,11 @@ export type Fault =
   | 'connect_timeout'
   | 'connection_termination'
   | 'protocol_error'
+  | 'remote_reset'
+  | 'refused_stream'
   | 'overflow'
   | 'refused_target'
+  | 'idle_timeout'
   | 'route_timeout'
   | 'per_try_timeout'
 
@@ -65,9 +70,17 @@ const TABLE: Record<Fault, FaultRow> = {
     'connection termination',
     'upstream_reset_before_response_started{connection_termination}',
   ),
+  remote_reset: reset(503, 'UR', 'remote reset', 'upstream_reset_before_response_started{remote_reset}'),
+  refused_stream: reset(
+    503,
+    'UR',
+    'remote refused stream reset',
+    'upstream_reset_before_response_started{remote_refused_stream_reset}',
+  ),
   protocol_error: reset(502, 'UPE', 'protocol error', 'upstream_reset_before_response_started{protocol_error}'),
   overflow: reset(503, 'UO', 'overflow', 'upstream_reset_before_response_started{overflow}'),
   refused_target: row(403, '', 'forward_proxy_target_refused', 'target refused'),
+  idle_timeout: row(504, 'SI', 'stream_idle_timeout', 'stream timeout'),
   route_timeout: row(504, 'UT', 'response_timeout', 'upstream request timeout'),
   per_try_timeout: row(504, 'UT', 'upstream_per_try_timeout', 'upstream request timeout'),
 }
@@ -77,28 +90,30 @@ export interface LocalReply {
   flag: string
   details: string
   body: string
-  /** Further header lines, each with its CRLF. */
-  lines: string
+  /** Beside those that every response of ours has. */
+  fields: readonly OwnField[]
 }
 
-const TEXT_PLAIN = 'content-type: text/plain\r\n'
+const TEXT_PLAIN: OwnField = [headerName('content-type'), 'text/plain']
+const OVERLOADED: OwnField = [headerName('x-envoy-overloaded'), 'true']
+const LOCATION = headerName('location')
 
 /** `transport`: why the connection failed, '' where unknown. `retried`: this was not the first attempt. */
 export function localReply(fault: Fault, transport = '', retried = false): LocalReply {
   const { status, flag, details, resetReason, body } = TABLE[fault]
-  const lines = fault === 'overflow' ? 'x-envoy-overloaded: true\r\n' : ''
-  if (resetReason === '') return { status, flag, details, body, lines: body === '' ? lines : TEXT_PLAIN + lines }
+  const marks = fault === 'overflow' ? [OVERLOADED] : []
+  if (resetReason === '') return { status, flag, details, body, fields: body === '' ? marks : [TEXT_PLAIN, ...marks] }
   const again = retried ? 'retried and the latest ' : ''
   const why = transport === '' ? '' : `, transport failure reason: ${transport}`
   const text = `upstream connect error or disconnect/reset before headers. ${again}reset reason: ${resetReason}${why}`
-  return { status, flag, details, body: text, lines: TEXT_PLAIN + lines }
+  return { status, flag, details, body: text, fields: [TEXT_PLAIN, ...marks] }
 }
 
 /** A route that answers by itself. */
 export function routeReply(action: DirectAction | RedirectAction, x: Exchange): LocalReply {
   const reply = { status: action.status, flag: '', details: 'direct_response' }
-  if (action.kind === 'direct') return { ...reply, body: action.body, lines: action.body === '' ? '' : TEXT_PLAIN }
-  return { ...reply, body: '', lines: `location: ${redirectLocation(action, x.authority, x.path)}\r\n` }
+  if (action.kind === 'direct') return { ...reply, body: action.body, fields: action.body === '' ? [] : [TEXT_PLAIN] }
+  return { ...reply, body: '', fields: [[LOCATION, redirectLocation(action, x.authority, x.path)]] }
 }
 
 /** A reply to bytes that were no request: no request text is echoed, and nothing after them is read. */

@@ -1,5 +1,6 @@
-/** What was sent of a request's body, by reference and bounded, until it is clear that it need not be sent again. */
+/** What was sent of a request's body, bounded, until it is clear that it need not be sent again. */
 import type { BodySink } from '../codec/body.ts'
+import { JOIN_BYTES } from '../transport/transport.ts'
 
 /** Bodies that are longer are not sent again. */
 const MAX_REPLAY_BYTES = 64 * 1024
@@ -22,8 +23,13 @@ export class Replay {
       this.drop()
       return
     }
-    this.#bufs.push(buf)
-    this.#ends.push(start, end)
+    if (end - start > JOIN_BYTES) {
+      this.#bufs.push(buf)
+      this.#ends.push(start, end)
+      return
+    }
+    this.#bufs.push(Buffer.from(buf.subarray(start, end))) // a small read's bytes are not ours to keep
+    this.#ends.push(0, end - start)
   }
 
   sendAgain(sink: BodySink): void {

@@ -48,7 +48,11 @@ export class Attempts {
     const policy = this.#policy
     if (policy === null) return false
     if (fault === 'connect_failure' || fault === 'connect_timeout') return policy.onConnectFailure
-    const wanted = fault === 'connection_termination' || fault === 'protocol_error' || fault === 'per_try_timeout'
+    const wanted =
+      fault === 'connection_termination' ||
+      fault === 'protocol_error' ||
+      fault === 'per_try_timeout' ||
+      fault === 'remote_reset'
     return wanted && policy.onReset && this.replay.isComplete
   }
 
@@ -57,11 +61,12 @@ export class Attempts {
   }
 
   /**
-   * A connection from the pool that ended without an answer may have been closed before our request came. Once, for
-   * idempotent methods: for others nobody knows whether the server acted.
+   * A connection that ended without an answer may have been closed before our request came. Once, for idempotent
+   * methods: for others nobody knows whether the server acted. Where it says that it did not, for all.
    */
-  mayReplaceStale(method: string): boolean {
-    return !this.replaced && IDEMPOTENT.has(method) && this.replay.isComplete
+  mayReplace(fault: Fault, reused: boolean, method: string): boolean {
+    if (this.replaced || !this.replay.isComplete) return false
+    return fault === 'refused_stream' || (reused && fault === 'connection_termination' && IDEMPOTENT.has(method))
   }
 
   /** Full jitter: retry n waits anything below (2^n - 1) times the base, at most the maximum. -1: none is left. */

@@ -1,27 +1,27 @@
 /**
- * One request through the proxy: route, cluster, endpoint, connection, and the response back.
- * In: request events from a downstream connection, response events from an upstream one. Out: calls on both.
- * Owns: its exchange. Knows no socket. Used again for the next request of its connection.
+ * One request through the proxy: route, filters, cluster, endpoint, connection, and the response back.
+ * In: request events from a downstream connection, response events from an upstream one. Out: calls on both, which are
+ * the same whatever version of HTTP each speaks. Owns: its exchange. Knows no socket. Serves one request after another.
  *
  *   IDLE --begin--> WAITING (for a connection) --onReady--> SENT --onHead--> RESPONDING --onEnd--> IDLE
  *   WAITING, SENT --fault, no retry left--> local reply --> IDLE      SENT --fault, retry--> WAITING
- *   SENT --101--> TUNNEL --its end--> IDLE                            any --downstream gone--> IDLE
+ *   SENT --onTunnel--> TUNNEL --both ways ended--> IDLE               any --downstream gone--> IDLE
  *
  * Invariant: once the response's head has gone out nothing is tried again; a cut body is a cut connection.
  */
-import { TimerEntry } from '../../lib/timer-wheel.ts'
-import { BODY_NONE } from '../codec/body.ts'
-import { type Framing } from '../codec/http1/framing.ts'
+import { BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { Head } from '../codec/head.ts'
 import { Exchange } from '../exchange.ts'
 import { REPLY, runHttpFilters } from '../filter/chain.ts'
-import type { Http1Connection, PoolFault, ResetFault, UpstreamHandler } from '../pool/http1.ts'
+import type { PoolFault, ResetFault, UpstreamExchange, UpstreamHandler } from '../pool/upstream.ts'
 import { chooseCluster, type ForwardAction } from '../route/action.ts'
 import { findRoute, type RouteTable, type VirtualHost } from '../route/table.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
-import { describeRequest, markOutcome } from './describe.ts'
+import { type DeadlineHandler, Deadlines } from './deadlines.ts'
+import { describeRequest, describeTrailers, markOutcome, markReset } from './describe.ts'
 import type { DownstreamPeer } from './downstream-peer.ts'
-import { type AttemptMarks, encodeRequest, isWebSocket } from './headers.ts'
+import { grpcReply } from './grpc.ts'
+import { type AttemptMarks, encodeRequest, markAttempt } from './headers.ts'
 import { type Fault, type LocalReply, localReply, routeReply } from './local-reply.ts'
 import { Attempts } from './retry.ts'
 import { Selection } from './selection.ts'
@@ -32,35 +32,32 @@ const SENT = 2
 const RESPONDING = 3
 const TUNNEL = 4
 
-export class Stream implements UpstreamHandler {
+export class Stream implements UpstreamHandler, DeadlineHandler {
   readonly x = new Exchange()
-  wantsUpgrade = false
+  /** What the request asks the connection to become, '' for nothing. */
+  upgrade = ''
   readonly #peer: DownstreamPeer
   readonly #settings: HttpSettings
   readonly #info: ConnectionInfo
-  readonly #routeTimer = new TimerEntry(() => this.#onTimeout('route_timeout'))
-  readonly #tryTimer = new TimerEntry(() => this.#onTimeout('per_try_timeout'))
-  readonly #backOff = new TimerEntry(() => this.#attempt())
+  readonly #deadlines: Deadlines
   readonly #attempts = new Attempts()
   readonly #selection = new Selection()
   readonly #replaySink = {
-    onBody: (buf: Buffer, start: number, end: number): void => {
-      this.#upstream?.sendBody(this.#framing!.kind, buf, start, end)
-    },
+    onBody: (buf: Buffer, start: number, end: number): void => this.#upstream?.sendBody(buf, start, end),
   }
-  readonly #marks: AttemptMarks = { attempt: 0, expectedTimeoutMs: 0, toMeshPeer: false, upgrade: false }
+  readonly #marks: AttemptMarks = { attempt: 0, expectedTimeoutMs: 0, grpcTimeout: '', toMeshPeer: false, upgrade: '' }
   #state = IDLE
   #head: Head | null = null
-  #framing: Framing | null = null
+  #framing: BodyFraming | null = null
   #vhost: VirtualHost | null = null
   #knownTable: RouteTable | null = null
   #knownAuthority = ''
   #knownHost: VirtualHost | null = null
   #action: ForwardAction | null = null
-  #upstream: Http1Connection | null = null
+  #upstream: UpstreamExchange | null = null
   #requestDone = false
+  #responseDone = false
   #upstreamPaused = false
-  #onReused = false
   #sentMs = 0
   /** The downstream is handing over what it read; it flushes when it is through. */
   #inRead = false
@@ -69,6 +66,7 @@ export class Stream implements UpstreamHandler {
     this.#peer = peer
     this.#settings = settings
     this.#info = info
+    this.#deadlines = new Deadlines(settings.proxy.wheel, settings.proxy.nowMs, this)
   }
 
   get method(): string {
@@ -77,24 +75,29 @@ export class Stream implements UpstreamHandler {
   get isActive(): boolean {
     return this.#state !== IDLE
   }
-  /** Request body bytes can be taken now. */
+  get isTunnel(): boolean {
+    return this.#state === TUNNEL
+  }
+  /** Request body bytes can be taken now; those of a tunnel only when it stands. */
   get wantsBody(): boolean {
-    return this.#state === SENT || this.#state === RESPONDING
+    return this.#state === TUNNEL || (this.upgrade === '' && (this.#state === SENT || this.#state === RESPONDING))
   }
 
   // ---- the request, from downstream
 
-  /** Method, path and authority stand in `x`. */
-  begin(head: Head, framing: Framing): void {
+  /** Method, path and authority stand in `x`. Head and framing stay as they are until the exchange is over. */
+  begin(head: Head, framing: BodyFraming, upgrade: string): void {
     this.#state = WAITING
     this.#head = head
     this.#framing = framing
-    this.#requestDone = framing.kind === BODY_NONE
+    this.upgrade = upgrade
+    this.#requestDone = framing.kind === BODY_NONE && upgrade === ''
+    this.#responseDone = false
     this.#attempts.begin()
     this.#upstreamPaused = false
     this.#action = null
-    this.wantsUpgrade = isWebSocket(this.x.method, head, framing)
     describeRequest(this.x, head, this.#settings, this.#info)
+    this.#deadlines.begin(this.x.startMs, this.#settings.streamIdleTimeoutMs)
     this.#inRead = true
     this.#route(head)
     this.#inRead = false
@@ -104,22 +107,32 @@ export class Stream implements UpstreamHandler {
   onRequestBody(buf: Buffer, start: number, end: number): void {
     this.x.bytesReceived += end - start
     if (this.#state === SENT) this.#attempts.replay.keep(buf, start, end)
-    this.#upstream?.sendBody(this.#framing!.kind, buf, start, end)
+    this.#upstream?.sendBody(buf, start, end)
+  }
+
+  onRequestTrailers(head: Head): void {
+    this.#attempts.replay.drop()
+    this.#upstream?.sendTrailers(head)
   }
 
   onRequestEnd(): void {
     this.#requestDone = true
-    this.#upstream?.sendEnd(this.#framing!.kind)
-    this.#armRouteTimer()
+    this.#upstream?.sendEnd()
+    if (this.#state === TUNNEL) this.#halfEnded()
+    else this.#armRouteTimer()
   }
 
+  /** What was read is handed over: out with it. */
   onRequestReadEnd(): void {
-    if (this.#upstream !== null && !this.#upstream.writer.flush() && !this.#requestDone) this.#peer.pauseRequest()
+    if (this.#upstream === null) return
+    this.#deadlines.active()
+    if (!this.#upstream.flush() && !this.#requestDone) this.#peer.pauseRequest()
   }
 
   onDownstreamDrain(): void {
     if (!this.#upstreamPaused) return
     this.#upstreamPaused = false
+    this.#deadlines.active()
     this.#upstream?.resume()
   }
 
@@ -140,11 +153,17 @@ export class Stream implements UpstreamHandler {
     this.#record()
   }
 
-  onTunnelEnd(bytesReceived: number, bytesSent: number): void {
-    this.x.bytesReceived += bytesReceived
-    this.x.bytesSent += bytesSent
-    this.#selection.leaveEndpoint()
-    this.#record()
+  /** There are new rules. Requests ask them one by one, a tunnel did it once. */
+  recheck(): void {
+    if (this.#state !== TUNNEL || runHttpFilters(this.#settings.filters.list, this.x) !== REPLY) return
+    this.x.connectionTerminationDetails = this.x.responseCodeDetails
+    this.#cut('', 'via_upstream')
+  }
+
+  /** The connection is over. */
+  close(): void {
+    this.onDownstreamGone()
+    this.#deadlines.close()
   }
 
   // ---- route and cluster
@@ -184,7 +203,8 @@ export class Stream implements UpstreamHandler {
       return
     }
     this.#attempts.use(action.retry)
-    if (this.#requestDone) this.#armRouteTimer()
+    if (this.x.grpcTimeoutMs >= 0) this.#deadlines.armRoute(this.#limitMs())
+    else if (this.#requestDone) this.#armRouteTimer()
     this.#attempt()
   }
 
@@ -202,33 +222,28 @@ export class Stream implements UpstreamHandler {
 
   // ---- the response, from upstream
 
-  onReady(connection: Http1Connection): void {
+  onReady(upstream: UpstreamExchange): void {
     const { x } = this
     const { proxy } = this.#settings
-    const { link } = connection
     const framing = this.#framing!
-    this.#upstream = connection
+    this.#upstream = upstream
     this.#state = SENT
-    this.#onReused = connection.reused
-    x.upstreamLocalAddress = connection.localAddress
+    x.upstreamLocalAddress = upstream.localAddress
     if (!x.inbound) {
-      x.upstreamPrincipal = link.peerId
-      x.mutualTls = link.peerId !== ''
+      x.upstreamPrincipal = upstream.peerId
+      x.mutualTls = upstream.peerId !== ''
     }
     this.#sentMs = this.#inRead ? x.startMs : proxy.nowMs() // at once: the same moment
-    const marks = this.#marks
-    const timeoutMs = this.#action!.timeoutMs
-    marks.attempt = this.#vhost!.includeAttemptCount && !x.inbound ? this.#attempts.num : 0 // inbound passes on what came
-    marks.expectedTimeoutMs = timeoutMs === 0 ? 0 : Math.max(1, Math.round(timeoutMs - (this.#sentMs - x.startMs)))
-    marks.toMeshPeer = !x.inbound && link.peerId !== ''
-    marks.upgrade = this.wantsUpgrade
-    encodeRequest(connection.writer, this.#head!, framing, x, this.#settings, this.#info, marks)
+    const attempt = this.#vhost!.includeAttemptCount && !x.inbound ? this.#attempts.num : 0 // inbound passes on what came
+    markAttempt(this.#marks, x, attempt, this.#limitMs() - (this.#sentMs - x.startMs), this.upgrade)
+    upstream.beginRequest(framing)
+    encodeRequest(upstream.encoder, this.#head!, framing, x, this.#settings, this.#info, this.#marks)
     this.#attempts.replay.sendAgain(this.#replaySink)
-    if (this.#requestDone) connection.sendEnd(framing.kind)
+    if (this.#requestDone) upstream.sendEnd()
     const { perTryTimeoutMs } = this.#attempts
-    if (perTryTimeoutMs > 0) proxy.wheel.schedule(this.#tryTimer, perTryTimeoutMs)
+    if (perTryTimeoutMs > 0) this.#deadlines.armTry(perTryTimeoutMs)
     if (this.#inRead) return
-    if (this.#requestDone) connection.writer.flush()
+    if (this.#requestDone || this.upgrade !== '') upstream.flush()
     else this.#peer.resumeRequest()
   }
 
@@ -243,9 +258,7 @@ export class Stream implements UpstreamHandler {
     this.#peer.sendInterim(head)
   }
 
-  onHead(head: Head, framing: Framing): void {
-    const { x } = this
-    const { proxy } = this.#settings
+  onHead(head: Head, framing: BodyFraming): void {
     if (this.#requestDone && this.#attempts.wantsAfterStatus(head.status)) {
       const upstream = this.#upstream!
       if (this.#retry()) {
@@ -253,13 +266,28 @@ export class Stream implements UpstreamHandler {
         return
       }
     }
+    this.#respond(RESPONDING, head.status)
+    if (this.x.protocol === 'grpc') describeTrailers(this.x, head) // trailers-only
+    this.#peer.sendHead(head, framing, this.x.upstreamServiceMs)
+  }
+
+  onTunnel(head: Head): void {
+    this.#respond(TUNNEL, 101)
+    this.#deadlines.cancelRoute()
+    this.#deadlines.setIdle(this.#settings.idleTimeoutMs)
+    this.#peer.sendTunnel(head, this.upgrade)
+    this.#peer.flush()
+    this.#peer.resumeRequest()
+  }
+
+  #respond(state: number, status: number): void {
+    const { x } = this
     this.#attempts.replay.drop()
-    proxy.wheel.cancel(this.#tryTimer)
-    this.#state = RESPONDING
-    x.responseCode = head.status
+    this.#deadlines.cancelTry()
+    this.#state = state
+    x.responseCode = status
     x.responseCodeDetails = 'via_upstream'
-    x.upstreamServiceMs = Math.round(proxy.nowMs() - this.#sentMs)
-    this.#peer.sendHead(head, framing, x.upstreamServiceMs)
+    x.upstreamServiceMs = Math.round(this.#settings.proxy.nowMs() - this.#sentMs)
   }
 
   // hot: a body of the response
@@ -268,36 +296,42 @@ export class Stream implements UpstreamHandler {
     this.#peer.sendBody(buf, start, end)
   }
 
+  onTrailers(head: Head): void {
+    if (this.x.protocol === 'grpc') describeTrailers(this.x, head)
+    this.#peer.sendTrailers(head)
+  }
+
   onReadEnd(): void {
+    this.#deadlines.active()
     if (this.#peer.flush() || this.#upstream === null) return
     this.#upstreamPaused = true
     this.#upstream.pause()
   }
 
   onEnd(): void {
-    this.#upstream = null
-    this.#selection.leaveEndpoint()
     this.#peer.sendEnd()
     this.#peer.flush()
-    this.#record()
-    this.#peer.exchangeDone()
+    this.#responseDone = true
+    if (this.#state === TUNNEL) this.#halfEnded()
+    else this.#done()
   }
 
   onReset(fault: ResetFault, detail: string): void {
     const { x } = this
+    const attempts = this.#attempts
+    const reused = this.#upstream?.reused ?? false
     this.#upstream = null
     this.#selection.failed()
     x.upstreamTransportFailure = ''
-    if (this.#state === RESPONDING) {
+    if (this.#state === RESPONDING || this.#state === TUNNEL) {
       this.#selection.leaveEndpoint()
-      markOutcome(this.x, fault === 'protocol_error' ? 'UPE' : 'UC', `upstream_reset_after_response_started{${fault}}`)
+      markReset(x, fault)
       this.#record()
       this.#peer.abort()
       return
     }
     x.connectionTerminationDetails = detail === 'closed' ? '' : detail.replaceAll(' ', '_')
-    const attempts = this.#attempts
-    if (this.#onReused && fault === 'connection_termination' && attempts.mayReplaceStale(x.method)) {
+    if (attempts.mayReplace(fault, reused, x.method)) {
       attempts.replaced = true
       attempts.num-- // not counted: the server never saw it, or will see the same twice
       this.#selection.leaveEndpoint()
@@ -308,29 +342,28 @@ export class Stream implements UpstreamHandler {
     this.#fail(fault)
   }
 
-  onUpgrade(head: Head, rest: Buffer): void {
-    const { x } = this
-    const upstream = this.#upstream!
-    this.#upstream = null
-    this.#state = TUNNEL
-    this.#settings.proxy.wheel.cancel(this.#routeTimer)
-    this.#settings.proxy.wheel.cancel(this.#tryTimer)
-    x.responseCode = 101
-    x.responseCodeDetails = 'via_upstream'
-    x.upstreamServiceMs = Math.round(this.#settings.proxy.nowMs() - this.#sentMs)
-    this.#peer.switchProtocols(head, upstream, rest)
-  }
-
   onUpstreamDrain(): void {
     if (!this.#requestDone && this.wantsBody) this.#peer.resumeRequest()
   }
 
   // ---- ends
 
+  /** One way of a tunnel is over; after the other its exchange is. */
+  #halfEnded(): void {
+    if (this.#requestDone && this.#responseDone) this.#done()
+    else this.#deadlines.halfClosed()
+  }
+
+  #done(): void {
+    this.#upstream = null
+    this.#selection.leaveEndpoint()
+    this.#record()
+    this.#peer.exchangeDone()
+  }
+
   /** Another attempt after a pause, if the policy has one left. */
   #retry(): boolean {
-    const { wheel, random } = this.#settings.proxy
-    const delayMs = this.#attempts.delayMs(random)
+    const delayMs = this.#attempts.delayMs(this.#settings.proxy.random)
     if (delayMs < 0) {
       if (this.#attempts.exhausted) this.x.responseFlags = 'URX'
       return false
@@ -338,18 +371,28 @@ export class Stream implements UpstreamHandler {
     this.#attempts.tried.push(this.#selection.endpoint!)
     this.#selection.leaveEndpoint()
     this.#upstream = null
-    wheel.cancel(this.#tryTimer)
+    this.#deadlines.cancelTry()
     this.#state = WAITING
-    wheel.schedule(this.#backOff, delayMs)
+    this.#deadlines.armBackOff(delayMs)
     return true
   }
 
-  #onTimeout(fault: Fault): void {
-    if (this.#state === RESPONDING) {
-      this.#giveUp()
-      markOutcome(this.x, 'UT', 'response_timeout')
-      this.#record()
-      this.#peer.abort()
+  onBackOffOver(): void {
+    this.#attempt()
+  }
+  onRouteTimeout(): void {
+    this.#onTimeout('route_timeout', 'UT', 'response_timeout')
+  }
+  onTryTimeout(): void {
+    this.#onTimeout('per_try_timeout', 'UT', 'response_timeout')
+  }
+  onIdleTimeout(): void {
+    this.#onTimeout('idle_timeout', 'SI', 'stream_idle_timeout')
+  }
+
+  #onTimeout(fault: Fault, flag: string, details: string): void {
+    if (this.#state === RESPONDING || this.#state === TUNNEL) {
+      this.#cut(flag, details)
       return
     }
     const upstream = this.#upstream
@@ -359,6 +402,14 @@ export class Stream implements UpstreamHandler {
     }
     this.#giveUp()
     this.#fail(fault)
+  }
+
+  /** Ends what has begun to answer; both sides see that it is not whole. */
+  #cut(flag: string, details: string): void {
+    this.#giveUp()
+    markOutcome(this.x, flag, details)
+    this.#record()
+    this.#peer.abort()
   }
 
   /** Lets go of the upstream side, wherever it is. */
@@ -373,32 +424,40 @@ export class Stream implements UpstreamHandler {
     this.#reply(localReply(fault, this.x.upstreamTransportFailure, this.#attempts.num > 1))
   }
 
-  #reply({ status, flag, details, body, lines }: LocalReply): void {
+  #reply(plain: LocalReply): void {
     const { x } = this
+    const { status, flag, details, body, fields } = x.protocol === 'grpc' ? grpcReply(plain) : plain
     this.#selection.leaveEndpoint()
     x.responseCode = status
     x.bytesSent = x.method === 'HEAD' ? 0 : body.length
     markOutcome(x, flag, details)
-    this.#peer.sendLocal(status, body, lines)
+    this.#peer.sendLocal(status, body, fields)
     this.#peer.flush()
     this.#record()
     this.#peer.exchangeDone()
   }
 
+  /** Time that the whole exchange may take, 0: any. A gRPC caller's deadline counts where it is the shorter. */
+  #limitMs(): number {
+    const routeMs = this.#action?.timeoutMs ?? 0
+    const { grpcTimeoutMs } = this.x
+    if (grpcTimeoutMs < 0) return routeMs
+    return routeMs > 0 ? Math.min(routeMs, grpcTimeoutMs) : grpcTimeoutMs
+  }
+
   #armRouteTimer(): void {
-    const timeoutMs = this.#action?.timeoutMs ?? 0
-    if (timeoutMs > 0 && this.isActive) this.#settings.proxy.wheel.schedule(this.#routeTimer, timeoutMs)
+    const limitMs = this.#limitMs()
+    if (limitMs > 0 && this.isActive && this.x.grpcTimeoutMs < 0) this.#deadlines.armRoute(limitMs)
   }
 
   /** Tells telemetry; the stream is free afterwards. */
   #record(): void {
     const { x } = this
-    const { wheel, telemetry, nowMs } = this.#settings.proxy
-    wheel.cancel(this.#routeTimer)
-    wheel.cancel(this.#tryTimer)
-    wheel.cancel(this.#backOff)
+    const { telemetry, nowMs } = this.#settings.proxy
+    this.#deadlines.end()
     this.#selection.leave()
     this.#state = IDLE
+    this.#head = null
     x.durationMs = nowMs() - x.startMs
     telemetry.onEnd(x)
   }

@@ -3,13 +3,11 @@
  * In: two connected links and what was read from each before. Out: one call at the end. Owns both sockets.
  * A truncated stream must look truncated: whatever ends without a FIN is passed on as a reset, below TLS too.
  */
-import { Socket } from 'node:net'
-import { type DirectInput, listenTo, ownBytes } from '../pool/input.ts'
+import type { Socket } from 'node:net'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
+import { resetSide } from '../transport/reset.ts'
 
 export interface TunnelSide {
-  /** How bytes come in where they do not come as `data` events. */
-  input?: DirectInput | null
   socket: Socket
   /** Below TLS. */
   raw: Socket
@@ -70,7 +68,7 @@ export class Tunnel {
 
   #join(from: TunnelSide, to: TunnelSide, fromDown: boolean): void {
     const gone: TunnelEnd = fromDown ? 'downstream_reset' : 'upstream_reset'
-    listenTo(from, (buf, end) => this.#pass(from, to, ownBytes(buf, end), fromDown))
+    from.socket.on('data', (chunk: Buffer) => this.#pass(from, to, chunk, fromDown))
     from.socket.on('end', () => this.#onHalfEnd(to))
     from.socket.on('error', () => this.#finish(gone, from))
     from.socket.on('close', () => this.#finish(gone, from))
@@ -109,19 +107,4 @@ export class Tunnel {
     }
     this.#onEnd(why)
   }
-}
-
-/** A reset that the peer can tell from an end. Only a TCP handle can; others are just closed. */
-export function resetSide(side: TunnelSide): void {
-  const { raw, socket } = side
-  const tcp = raw instanceof Socket && raw.remotePort !== undefined && !raw.destroyed
-  // a reset while a shutdown is under way (TLS: one of its own, below) leaves a request in libuv that never ends:
-  // the process could not exit
-  if (tcp && !isEnding(raw) && !isEnding(socket)) raw.resetAndDestroy()
-  else raw.destroy()
-  if (socket !== raw) socket.destroy()
-}
-
-function isEnding(socket: Socket): boolean {
-  return socket.writableEnded && !socket.writableFinished
 }

@@ -275,7 +275,7 @@ void t.test('WebSocket: bytes both ways after 101; another answer stays HTTP', a
   const handshake = (path: string): string =>
     get(
       path,
-      'Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n',
+      'Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n',
     )
   t.match(
     await exchangeBytes(port, `${handshake('/ws')}ping`),

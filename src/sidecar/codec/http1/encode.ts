@@ -3,10 +3,13 @@
  * In: a head, which names to leave out, lines to add. Out: bytes in a sink. Leaf: the sink belongs to a connection.
  * A run of fields that already stand in this very form is copied at once: the parser has checked each byte of it.
  */
-import { SP } from '../bytes.ts'
-import type { Head } from '../head.ts'
 import { BODY_CHUNKED, BODY_LENGTH, type BodyKind } from '../body.ts'
-import { nameSet } from '../names.ts'
+import { CR, SP } from '../bytes.ts'
+import type { HeadEncoder } from '../head-encoder.ts'
+import type { Head } from '../head.ts'
+import { headerName, type HeaderName, nameSet } from '../names.ts'
+
+const CONTENT_LENGTH = headerName('content-length')
 
 /** Where encoded bytes go; implemented by a connection's writer. */
 export interface ByteSink {
@@ -32,48 +35,98 @@ export const HOP_BY_HOP = nameSet(
   'proxy-authenticate',
 )
 
-/** Fields of `head` except those in `drop` (by id) and DROPPED ones. */
-export function encodeFields(out: ByteSink, head: Head, drop: Uint8Array): void {
-  const { bytes, count } = head
-  let runStart = -1
-  let runEnd = 0
-  for (let i = 0; i < count; i++) {
-    const id = head.id(i)
-    const kept = id >= 0 && drop[id] !== 1
-    const nameStart = head.nameStart(i)
-    const nameEnd = head.nameEnd(i)
-    const valueStart = head.valueStart(i)
-    const valueEnd = head.valueEnd(i)
-    const plain = valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && bytes[valueEnd] === 0x0d
-    if (runStart >= 0 && !(kept && plain)) {
-      out.bytes(bytes, runStart, runEnd)
-      runStart = -1
-    }
-    if (!kept) continue
-    if (plain) {
-      if (runStart < 0) runStart = nameStart
-      runEnd = valueEnd + 2
-    } else {
-      out.bytes(bytes, nameStart, nameEnd)
-      out.text(': ')
-      out.bytes(bytes, valueStart, valueEnd)
-      out.text('\r\n')
-    }
-  }
-  if (runStart >= 0) out.bytes(bytes, runStart, runEnd)
-}
+/** The head under way on one connection. */
+export class Http1HeadEncoder implements HeadEncoder {
+  readonly #out: ByteSink
 
-/** The framing field of a message with a body. */
-export function encodeFraming(out: ByteSink, kind: BodyKind, lengthBytes: number): void {
-  if (kind === BODY_CHUNKED) out.text('transfer-encoding: chunked\r\n')
-  else if (kind === BODY_LENGTH) {
-    out.text('content-length: ')
-    out.decimal(lengthBytes)
+  constructor(out: ByteSink) {
+    this.#out = out
+  }
+
+  request(method: string, path: string, authority: string, protocol: string): void {
+    const out = this.#out
+    out.text(method)
+    out.text(' ')
+    out.text(path)
+    out.text(' HTTP/1.1\r\nhost: ')
+    out.text(authority)
     out.text('\r\n')
+    if (protocol !== '') out.text(`connection: upgrade\r\nupgrade: ${protocol}\r\n`)
+  }
+
+  status(status: number): void {
+    this.#out.text(statusLine(status))
+  }
+
+  // hot: a run of fields that already stand in this very form is copied at once
+  fields(head: Head, drop: Uint8Array): void {
+    const out = this.#out
+    const { bytes, count } = head
+    let runStart = -1
+    let runEnd = 0
+    for (let i = 0; i < count; i++) {
+      const id = head.id(i)
+      const kept = id >= 0 && drop[id] !== 1
+      const nameStart = head.nameStart(i)
+      const nameEnd = head.nameEnd(i)
+      const valueStart = head.valueStart(i)
+      const valueEnd = head.valueEnd(i)
+      const plain = valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SP && bytes[valueEnd] === CR
+      if (runStart >= 0 && !(kept && plain && nameStart === runEnd)) {
+        out.bytes(bytes, runStart, runEnd)
+        runStart = -1
+      }
+      if (!kept) continue
+      if (plain) {
+        if (runStart < 0) runStart = nameStart
+        runEnd = valueEnd + 2
+      } else {
+        out.bytes(bytes, nameStart, nameEnd)
+        out.text(': ')
+        out.bytes(bytes, valueStart, valueEnd)
+        out.text('\r\n')
+      }
+    }
+    if (runStart >= 0) out.bytes(bytes, runStart, runEnd)
+  }
+
+  field(name: HeaderName, value: string): void {
+    const out = this.#out
+    out.text(name.line)
+    out.text(value)
+    out.text('\r\n')
+  }
+
+  uniqueField(name: HeaderName, value: string): void {
+    this.field(name, value)
+  }
+
+  decimal(name: HeaderName, value: number): void {
+    const out = this.#out
+    out.text(name.line)
+    out.decimal(value)
+    out.text('\r\n')
+  }
+
+  framing(kind: BodyKind, lengthBytes: number): void {
+    if (kind === BODY_CHUNKED) this.#out.text('transfer-encoding: chunked\r\n')
+    else if (kind === BODY_LENGTH) this.decimal(CONTENT_LENGTH, lengthBytes)
+  }
+
+  end(): void {
+    this.#out.text('\r\n')
   }
 }
 
 export const LAST_CHUNK = '0\r\n\r\n'
+
+/** The end of a chunked body with trailers, which the parser has already freed of what may not stand there. */
+export function encodeTrailers(out: ByteSink, trailers: Head): void {
+  out.text('0\r\n')
+  const encoder = new Http1HeadEncoder(out)
+  encoder.fields(trailers, HOP_BY_HOP)
+  encoder.end()
+}
 
 const REASONS: Record<number, string> = {
   100: 'Continue',

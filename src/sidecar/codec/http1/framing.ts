@@ -243,6 +243,11 @@ export class BodyReader {
     this.#chunked.reset()
   }
 
+  /** A tunnel: bytes until the end of the connection. */
+  startRaw(): void {
+    this.#kind = BODY_UNTIL_CLOSE
+  }
+
   // hot
   read(buf: Buffer, at: number, end: number, sink: BodySink): Verdict {
     switch (this.#kind) {

@@ -79,6 +79,18 @@ export class HeadReader {
     this.head.bytes = EMPTY
   }
 
+  /** After DONE: keeps the head when the bytes that it stands in are no longer this reader's to look at. */
+  pin(): void {
+    const { head } = this
+    if (head.bytes === this.#carry) return
+    const from = this.#headStart
+    const bytes = this.next - from
+    this.#grow(bytes)
+    head.bytes.copy(this.#carry, 0, from, this.next)
+    head.rebase(this.#carry, from)
+    this.#headStart = 0
+  }
+
   /** Goes on with `chunk[at, end)`. MORE: all of it was taken. DONE: see `head` and `next`. Else: why it is refused. */
   read(chunk: Buffer, at: number, end: number): Verdict {
     const before = this.#carryBytes

@@ -1,15 +1,13 @@
 /**
- * What goes out on one socket: small pieces are joined and leave in one write, large ones go by reference.
- * In: text, ranges of bytes. Out: as few socket writes as there are messages. Owns: a slab per connection, used again
+ * What goes out on one connection: small pieces are joined and leave in one write, large ones go by reference.
+ * In: text, ranges of bytes. Out: as few writes as there are messages. Owns: a slab per connection, used again
  * as soon as the kernel has taken what was in it.
  */
-import type { Socket } from 'node:net'
 import { writeLatin1 } from '../codec/bytes.ts'
 import type { ByteSink } from '../codec/http1/encode.ts'
+import { JOIN_BYTES, type Transport } from './transport.ts'
 
 const SLAB_BYTES = 16 * 1024
-/** Up to here a copy is cheaper than a second buffer in the write; what is not longer is never kept by reference. */
-export const JOIN_BYTES = 8 * 1024
 /** Up to here a loop is cheaper than a call of Node's. */
 const LOOP_TEXT_BYTES = 40
 const LOOP_BYTES = 128
@@ -20,14 +18,14 @@ const EMPTY = Buffer.alloc(0)
 export class Writer implements ByteSink {
   /** All that was given to the socket. */
   bytesWritten = 0
-  readonly #socket: Socket
+  readonly #transport: Transport
   #slab: Buffer = EMPTY
   #start = 0
   #at = 0
   #corked = false
 
-  constructor(socket: Socket) {
-    this.#socket = socket
+  constructor(transport: Transport) {
+    this.#transport = transport
   }
 
   // hot
@@ -72,11 +70,11 @@ export class Writer implements ByteSink {
     }
     if (!this.#corked) {
       this.#corked = true
-      this.#socket.cork()
+      this.#transport.cork()
     }
     this.#writePending()
     this.bytesWritten += end - start
-    this.#socket.write(start === 0 && end === buf.length ? buf : buf.subarray(start, end))
+    this.#transport.write(start === 0 && end === buf.length ? buf : buf.subarray(start, end))
   }
 
   /** Body bytes as one chunk. */
@@ -91,26 +89,26 @@ export class Writer implements ByteSink {
     if (this.#at !== this.#start) this.#writePending()
     if (this.#corked) {
       this.#corked = false
-      this.#socket.uncork()
+      this.#transport.uncork()
     }
-    if (this.#socket.writableLength === 0) {
+    if (this.#transport.bufferedBytes === 0) {
       this.#start = this.#at = 0 // the kernel has it all: the slab is free again
       return true
     }
-    return !this.#socket.writableNeedDrain
+    return this.#transport.takesMore
   }
 
   #writePending(): void {
     if (this.#at === this.#start) return
     this.bytesWritten += this.#at - this.#start
-    this.#socket.write(this.#slab.subarray(this.#start, this.#at))
+    this.#transport.write(this.#slab.subarray(this.#start, this.#at))
     this.#start = this.#at
   }
 
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#slab.length) return
     const pending = this.#at - this.#start
-    if (pending + bytes <= this.#slab.length && this.#socket.writableLength === 0) {
+    if (pending + bytes <= this.#slab.length && this.#transport.bufferedBytes === 0) {
       // the socket has taken all before it (on TLS that is known only later than in `flush`)
       this.#slab.copyWithin(0, this.#start, this.#at)
       this.#start = 0

@@ -1,0 +1,49 @@
+/**
+ * The bytes of one connection, below the codecs and above the socket.
+ * In: buffers to write. Out: what comes, and how it ends, to one handler at a time. Owns the socket's events.
+ */
+import type { Socket } from 'node:net'
+
+/** Whose connection it is for now. */
+export interface TransportHandler {
+  /**
+   * `buf[0, end)` has come. The bytes are the handler's only until it returns, unless there are so many that it would
+   * keep them by reference (more than JOIN_BYTES): those are its own.
+   */
+  onBytes(buf: Buffer, end: number): void
+  /** The peer has sent its last (FIN, close_notify); told also while paused. */
+  onEnd(): void
+  /** Bytes can be taken again after `write` said no. */
+  onDrain(): void
+  /** Gone, by an error or by being closed; told once, nothing comes after it. */
+  onClose(detail: string): void
+}
+
+export interface Transport {
+  readonly socket: Socket
+  /** The socket below TLS, or the same one: only this can be reset. */
+  readonly raw: Socket
+  /** Bytes given to it that the kernel has not taken. */
+  readonly bufferedBytes: number
+  /** Events go to `handler` from here on; what comes is read from the first `resume`. */
+  attach(handler: TransportHandler): void
+  /** No more events: the socket is somebody else's. It is left paused. */
+  detach(): void
+  pause(): void
+  resume(): void
+  /** Several writes become one. */
+  cork(): void
+  uncork(): void
+  /** False: it has enough, `onDrain` follows. `buf` must stay as it is until `bufferedBytes` is 0. */
+  write(buf: Buffer): boolean
+  /** It takes more without an `onDrain`. */
+  readonly takesMore: boolean
+  /** Half-closes after what was written. */
+  end(): void
+  /** Closes so that the peer can tell it from an end. */
+  reset(): void
+  destroy(): void
+}
+
+/** Up to here a copy is cheaper than a second buffer in a write; what is not longer is never kept by reference. */
+export const JOIN_BYTES = 8 * 1024
