@@ -6,9 +6,14 @@ import { latin1 } from './bytes.ts'
 
 /** More fields than this in one head is taken for an attack on memory and time (431). */
 export const MAX_FIELDS = 100
-/** Per field: name start, name end, value start, value end, id. */
-const STRIDE = 5
+/** Per field: name start, name end, value start, value end, id, hash of the name, whether it is sensitive. */
+const STRIDE = 7
+/** One more than may come: cookies are joined into a field of their own (RFC 9113 section 8.2.3). */
+const ROOM = MAX_FIELDS + 1
 const EMPTY = Buffer.alloc(0)
+const FIRST_SLAB_BYTES = 1024
+/** A slab that one large head has grown over this is not kept. */
+const KEPT_SLAB_BYTES = 8 * 1024
 
 /**
  * A parsed head: ranges into `bytes`. Valid until its reader is reset. A name stands there in the case it came in
@@ -34,7 +39,10 @@ export class Head {
   reasonStart = 0
   reasonEnd = 0
   count = 0
-  readonly #fields = new Int32Array(MAX_FIELDS * STRIDE)
+  /** HTTP/2: pseudo-headers that came as never indexed, and so go on (RFC 7541 section 7.1.3); by `PSEUDO_BIT`. */
+  sensitivePseudos = 0
+  readonly #fields = new Int32Array(ROOM * STRIDE)
+  #slab = EMPTY
 
   nameStart(i: number): number {
     return this.#fields[i * STRIDE]!
@@ -50,6 +58,14 @@ export class Head {
   }
   id(i: number): number {
     return this.#fields[i * STRIDE + 4]!
+  }
+  /** Of the name in lower case, by `hashStep`. */
+  hash(i: number): number {
+    return this.#fields[i * STRIDE + 5]!
+  }
+  /** It came as a field that no hop may put into a table (RFC 7541 section 7.1.3). */
+  isSensitive(i: number): boolean {
+    return this.#fields[i * STRIDE + 6] === 1
   }
   setId(i: number, id: number): void {
     this.#fields[i * STRIDE + 4] = id
@@ -88,13 +104,45 @@ export class Head {
   }
 
   /** @internal for the reader */
-  push(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, id: number): void {
+  push(
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    id: number,
+    hash: number,
+    sensitive: boolean,
+  ): void {
     const at = this.count++ * STRIDE
     this.#fields[at] = nameStart
     this.#fields[at + 1] = nameEnd
     this.#fields[at + 2] = valueStart
     this.#fields[at + 3] = valueEnd
     this.#fields[at + 4] = id
+    this.#fields[at + 5] = hash
+    this.#fields[at + 6] = sensitive ? 1 : 0
+  }
+
+  /** @internal empties the head, and gives it a slab of its own to be written to */
+  openSlab(): Buffer {
+    if (this.#slab.length === 0 || this.#slab.length > KEPT_SLAB_BYTES)
+      this.#slab = Buffer.allocUnsafeSlow(FIRST_SLAB_BYTES)
+    this.bytes = this.#slab
+    this.methodStart = this.methodEnd = this.targetStart = this.targetEnd = 0
+    this.schemeStart = this.schemeEnd = this.authorityStart = this.authorityEnd = 0
+    this.protocolStart = this.protocolEnd = this.reasonStart = this.reasonEnd = 0
+    this.minor = 1
+    this.status = this.count = this.sensitivePseudos = 0
+    return this.#slab
+  }
+
+  /** @internal the slab with room for `bytes` after the `used` ones; ranges stay */
+  growSlab(used: number, bytes: number): Buffer {
+    if (used + bytes <= this.#slab.length) return this.#slab
+    const larger = Buffer.allocUnsafeSlow(Math.max(used + bytes, this.#slab.length * 2))
+    this.#slab.copy(larger, 0, 0, used)
+    this.bytes = this.#slab = larger
+    return larger
   }
 
   /** @internal moves every range: the bytes moved to the start of another buffer */

@@ -41,8 +41,14 @@ const NAMES = [
   'x-envoy-overloaded',
   'sec-websocket-key',
   'sec-websocket-version',
+  'set-cookie',
   'grpc-timeout',
   'grpc-status',
+  'grpc-message',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'b3',
 ] as const
 
 export type KnownName = Exclude<(typeof NAMES)[number], ''>
@@ -114,13 +120,31 @@ export function nameSet(...names: KnownName[]): Uint8Array {
   return set
 }
 
-/** A name that the proxy writes itself, in the forms that its codecs need. Made once, when modules load. */
+/** A field name that the proxy itself writes, made once per name when modules load. */
 export interface HeaderName {
   readonly name: string
   /** `name: ` */
   readonly line: string
+  readonly bytes: Buffer
+  /** By `hashStep`, as `Head.hash` gives it. */
+  readonly hash: number
+  readonly id: number
+  /** A small number of its own, for tables of what was last written. */
+  readonly slot: number
 }
 
+let numHeaderNames = 0
+
+/** Cold: `name` is lower case. */
 export function headerName(name: string): HeaderName {
-  return { name, line: `${name}: ` }
+  const bytes = Buffer.from(name, 'latin1')
+  const hash = hashName(bytes, 0, bytes.length)
+  return { name, line: `${name}: `, bytes, hash, id: lookupName(bytes, 0, bytes.length, hash), slot: numHeaderNames++ }
+}
+
+// hot
+export function hashName(buf: Uint8Array, start: number, end: number): number {
+  let hash = 0
+  for (let i = start; i < end; i++) hash = hashStep(hash, buf[i]!)
+  return hash
 }

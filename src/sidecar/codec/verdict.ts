@@ -13,3 +13,10 @@ export const EXPECTATION_FAILED = 417
 export const HEAD_TOO_LARGE = 431
 export const UNKNOWN_CODING = 501
 export const BAD_VERSION = 505
+
+/** HTTP/2: this stream's message is against RFC 9113 section 8; the connection goes on. */
+export const MALFORMED = 400
+/** HTTP/2: as MALFORMED, for a list of fields over its limit. */
+export const HEADERS_TOO_LARGE = 431
+/** HTTP/2: the tables of both sides are out of step (RFC 9113 section 4.3); ends the connection. */
+export const COMPRESSION_FAULT = 9

@@ -278,6 +278,8 @@ export class HeadReader {
             this.#valueStart,
             this.#valueEnd,
             lookupName(buf, this.#nameStart, this.#nameEnd, this.#hash),
+            this.#hash,
+            false,
           )
           this.#state = FIELD_START
           break
