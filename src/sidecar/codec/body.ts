@@ -1,4 +1,5 @@
 /** What a message's head says of its body, whichever codec read it. Leaf. */
+import type { Head } from './head.ts'
 
 export const BODY_NONE = 0
 export const BODY_LENGTH = 1
@@ -19,4 +20,6 @@ export interface BodyFraming {
 /** Takes ranges of body bytes, in order. */
 export interface BodySink {
   onBody(buf: Buffer, start: number, end: number): void
+  /** Trailers that may be passed on, if any, behind the last byte: valid during the call, never a part of the head. */
+  onTrailers?(head: Head): void
 }

@@ -20,7 +20,6 @@ import { parseTarget } from '../codec/http1/target.ts'
 import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
-import { wantsTrailers } from '../stream/headers.ts'
 import { protocolReply } from '../stream/local-reply.ts'
 import { Stream } from '../stream/stream.ts'
 import { upgradeOf } from '../stream/upgrade.ts'
@@ -82,8 +81,6 @@ export class Downstream implements DownstreamPeer, BodySink, Connection, Transpo
   #clientEnded = false
   #lastMs = 0
   #isFirst = true
-  /** Of the response under way. */
-  #trailers: Head | null = null
 
   constructor(link: Downlink, settings: HttpSettings, owner: ConnectionOwner, handovers: Handovers) {
     this.#link = link
@@ -224,8 +221,7 @@ export class Downstream implements DownstreamPeer, BodySink, Connection, Transpo
       return
     }
     this.#keepAlive = this.#framing.keepAlive && !this.#draining
-    this.#response.begin(head.minor, wantsTrailers(head))
-    this.#trailers = null
+    this.#response.begin(head.minor, this.#framing.acceptsTrailers)
     const upgrade = upgradeOf(x.method, head, this.#framing, this.#framing.upgrade)
     this.#state = this.#framing.kind === BODY_NONE && upgrade === '' ? WAIT : BODY
     if (upgrade !== '') this.#body.startRaw()
@@ -250,6 +246,10 @@ export class Downstream implements DownstreamPeer, BodySink, Connection, Transpo
 
   onBody(buf: Buffer, start: number, end: number): void {
     if (this.#state === BODY) this.#stream.onRequestBody(buf, start, end)
+  }
+
+  onTrailers(head: Head): void {
+    if (this.#state === BODY) this.#stream.onRequestTrailers(head)
   }
 
   pauseRequest(): void {
@@ -289,11 +289,11 @@ export class Downstream implements DownstreamPeer, BodySink, Connection, Transpo
   }
 
   sendTrailers(head: Head): void {
-    this.#trailers = head
+    this.#response.trailers(head)
   }
 
   sendEnd(): void {
-    this.#response.end(this.#trailers)
+    this.#response.end()
     if (!this.#stream.isTunnel) return
     this.#writer.flush()
     this.#transport.end()

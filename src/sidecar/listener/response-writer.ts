@@ -64,10 +64,15 @@ export class ResponseWriter {
     else this.#writer.body(buf, start, end)
   }
 
-  end(trailers: Head | null): void {
-    if (!this.#chunked) return
-    if (trailers === null || !this.#trailers) this.#writer.text(LAST_CHUNK)
-    else encodeTrailers(this.#writer, trailers)
+  /** The end of the body, for a client that takes trailers. */
+  trailers(head: Head): void {
+    if (!this.#chunked || !this.#trailers) return
+    encodeTrailers(this.#writer, head)
+    this.#chunked = false
+  }
+
+  end(): void {
+    if (this.#chunked) this.#writer.text(LAST_CHUNK)
     this.#chunked = false
   }
 

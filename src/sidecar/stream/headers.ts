@@ -104,7 +104,7 @@ export function encodeRequest(
 const NONCE = Buffer.from('pocketmesh-proxy').toString('base64')
 
 /** The one member of TE that is not of one hop only (RFC 9110 section 10.1.4). */
-export function wantsTrailers(head: Head): boolean {
+function wantsTrailers(head: Head): boolean {
   const te = head.find(TE)
   return te >= 0 && /(?:^|,)[ \t]*trailers[ \t]*(?:,|;|$)/i.test(head.value(te))
 }

@@ -1,20 +1,27 @@
 /**
- * Chunked bodies, RFC 9112 section 7.1: bytes in, body ranges out. Owns no bytes, socket or timer.
+ * Chunked bodies, RFC 9112 section 7.1: bytes in, body ranges and trailers out. Owns no bytes but those of a trailer
+ * section that comes in pieces; no socket, no timer.
  *
  *   SIZE --;--> EXTENSION --CR--> SIZE_LF --LF--> DATA --last byte--> DATA_CR --CR--> DATA_LF --LF--> SIZE
- *   size 0: SIZE_LF --LF--> TRAILER_START --CR--> END_LF --LF--> done
- *           TRAILER_START --> TRAILER_NAME --:--> TRAILER_VALUE --CR--> TRAILER_LF --LF--> TRAILER_START
+ *   size 0: SIZE_LF --LF--> TRAILER_START --CR--> END_LF --LF--> done      TRAILER_START --> TRAILERS --> done
  *
- * Extensions and trailers are checked and dropped. Invariant: the same events for every split of the input.
+ * Extensions are checked and dropped; trailers are read as the fields of a head are, and what may not stand in them is
+ * dropped. Invariant: the same events for every split of the input.
  */
-import { COLON, CR, FIELD, HEX, HTAB, LF, SEMICOLON, SP, TCHAR } from '../bytes.ts'
+import { CR, HEX, HTAB, LF, SEMICOLON, SP } from '../bytes.ts'
 import type { BodySink } from '../body.ts'
-import { BAD_MESSAGE, DONE, HEAD_TOO_LARGE, MORE, type Verdict } from '../verdict.ts'
+import { dropForbiddenTrailers } from '../trailers.ts'
+import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../verdict.ts'
+import { EXTENSION_BAD, EXTENSION_END, EXTENSION_START, extensionStep } from './chunk-extension.ts'
+import { HeadReader } from './head.ts'
 
 /** A size line of endless zeros or extensions would never give a body byte to count. */
 const MAX_SIZE_DIGITS = 16
 const MAX_EXTENSION_BYTES = 4096
+/** What extensions may come to beyond 16 bytes a chunk and twice its data: many of them around single bytes are an attack. */
+const MAX_EXCESS_BYTES = 16 * 1024
 const MAX_TRAILER_BYTES = 8192
+const NOBODY: readonly string[] = []
 
 const SIZE = 0
 const EXTENSION = 1
@@ -23,11 +30,9 @@ const DATA = 3
 const DATA_CR = 4
 const DATA_LF = 5
 const TRAILER_START = 6
-const TRAILER_NAME = 7
-const TRAILER_VALUE = 8
-const TRAILER_LF = 9
-const END_LF = 10
-const PADDING = 11
+const TRAILERS = 7
+const END_LF = 8
+const PADDING = 9
 
 export class ChunkedReader {
   /** After DONE: where the body ended in the last piece. */
@@ -36,6 +41,10 @@ export class ChunkedReader {
   #digits = 0
   #leftBytes = 0
   #lineBytes = 0
+  #excessBytes = 0
+  #extension = EXTENSION_START
+  #trailers: HeadReader | null = null
+  #nominated = NOBODY
   readonly #padded: boolean
 
   /** `padded`: sizes may have spaces after them, as some old servers write them (in requests: refused). */
@@ -43,11 +52,15 @@ export class ChunkedReader {
     this.#padded = padded
   }
 
-  reset(): void {
+  /** For a next body. `nominated`: what Connection listed in its head, which may not come as a trailer either. */
+  reset(nominated: readonly string[] = NOBODY): void {
     this.#state = SIZE
     this.#digits = 0
     this.#leftBytes = 0
     this.#lineBytes = 0
+    this.#excessBytes = 0
+    this.#trailers?.reset()
+    this.#nominated = nominated
   }
 
   // hot: no slices, no throw
@@ -87,10 +100,9 @@ export class ChunkedReader {
             this.#state = SIZE_LF
           } else if (byte === SEMICOLON) {
             this.#state = EXTENSION
-            this.#lineBytes = 0
+            this.#extension = EXTENSION_START
           } else if (this.#padded && (byte === SP || byte === HTAB)) {
             this.#state = PADDING
-            this.#lineBytes = 0
           } else {
             return BAD_MESSAGE
           }
@@ -98,46 +110,36 @@ export class ChunkedReader {
           break
         }
         case EXTENSION:
-          if (byte === CR) this.#state = SIZE_LF
-          else if (FIELD[byte] !== 1 || ++this.#lineBytes > MAX_EXTENSION_BYTES) return BAD_MESSAGE
+          this.#extension = extensionStep(this.#extension, byte, this.#padded)
+          if (this.#extension === EXTENSION_END) this.#state = SIZE_LF
+          else if (this.#extension === EXTENSION_BAD || ++this.#lineBytes > MAX_EXTENSION_BYTES) return BAD_MESSAGE
           at++
           break
         case PADDING:
           if (byte === CR) this.#state = SIZE_LF
-          else if (byte === SEMICOLON) this.#state = EXTENSION
-          else if ((byte !== SP && byte !== HTAB) || ++this.#lineBytes > MAX_EXTENSION_BYTES) return BAD_MESSAGE
+          else if (byte === SEMICOLON) {
+            this.#state = EXTENSION
+            this.#extension = EXTENSION_START
+          } else if ((byte !== SP && byte !== HTAB) || ++this.#lineBytes > MAX_EXTENSION_BYTES) return BAD_MESSAGE
           at++
           break
         case SIZE_LF:
           if (byte !== LF) return BAD_MESSAGE
-          this.#lineBytes = 0
+          if (this.#lineBytes > 0 && this.#isExcess()) return BAD_MESSAGE
           this.#state = this.#leftBytes === 0 ? TRAILER_START : DATA
           at++
           break
         case TRAILER_START:
-          if (byte === CR) this.#state = END_LF
-          else if (TCHAR[byte] === 1) this.#state = TRAILER_NAME
-          else return BAD_MESSAGE
-          if (++this.#lineBytes > MAX_TRAILER_BYTES) return HEAD_TOO_LARGE
-          at++
+          if (byte === CR) {
+            this.#state = END_LF
+            at++
+          } else {
+            this.#trailers ??= new HeadReader('trailers', MAX_TRAILER_BYTES)
+            this.#state = TRAILERS
+          }
           break
-        case TRAILER_NAME:
-          if (byte === COLON) this.#state = TRAILER_VALUE
-          else if (TCHAR[byte] !== 1) return BAD_MESSAGE
-          if (++this.#lineBytes > MAX_TRAILER_BYTES) return HEAD_TOO_LARGE
-          at++
-          break
-        case TRAILER_VALUE:
-          if (byte === CR) this.#state = TRAILER_LF
-          else if (FIELD[byte] !== 1) return BAD_MESSAGE
-          if (++this.#lineBytes > MAX_TRAILER_BYTES) return HEAD_TOO_LARGE
-          at++
-          break
-        case TRAILER_LF:
-          if (byte !== LF) return BAD_MESSAGE
-          this.#state = TRAILER_START
-          at++
-          break
+        case TRAILERS:
+          return this.#readTrailers(this.#trailers!, buf, at, end, sink)
         default: // END_LF
           if (byte !== LF) return BAD_MESSAGE
           this.next = at + 1
@@ -146,5 +148,20 @@ export class ChunkedReader {
       }
     }
     return MORE
+  }
+
+  #isExcess(): boolean {
+    this.#excessBytes = Math.max(0, this.#excessBytes + this.#lineBytes - 16 - 2 * this.#leftBytes)
+    this.#lineBytes = 0
+    return this.#excessBytes > MAX_EXCESS_BYTES
+  }
+
+  #readTrailers(reader: HeadReader, buf: Buffer, at: number, end: number, sink: BodySink): Verdict {
+    const verdict = reader.read(buf, at, end)
+    if (verdict !== DONE) return verdict
+    this.next = reader.next
+    if (dropForbiddenTrailers(reader.head, this.#nominated)) sink.onTrailers?.(reader.head)
+    this.reset()
+    return DONE
   }
 }

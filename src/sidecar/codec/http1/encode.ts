@@ -7,7 +7,8 @@ import { BODY_CHUNKED, BODY_LENGTH, type BodyKind } from '../body.ts'
 import { CR, SP } from '../bytes.ts'
 import type { HeadEncoder } from '../head-encoder.ts'
 import type { Head } from '../head.ts'
-import { headerName, type HeaderName, nameSet } from '../names.ts'
+import { headerName, type HeaderName, nameSet, NUM_NAMES } from '../names.ts'
+import { reasonOf } from './reasons.ts'
 
 const CONTENT_LENGTH = headerName('content-length')
 
@@ -119,41 +120,14 @@ export class Http1HeadEncoder implements HeadEncoder {
 }
 
 export const LAST_CHUNK = '0\r\n\r\n'
+const NONE = new Uint8Array(NUM_NAMES)
 
-/** The end of a chunked body with trailers, which the parser has already freed of what may not stand there. */
+/** The end of a chunked body that has trailers, instead of LAST_CHUNK. */
 export function encodeTrailers(out: ByteSink, trailers: Head): void {
   out.text('0\r\n')
   const encoder = new Http1HeadEncoder(out)
-  encoder.fields(trailers, HOP_BY_HOP)
+  encoder.fields(trailers, NONE)
   encoder.end()
-}
-
-const REASONS: Record<number, string> = {
-  100: 'Continue',
-  101: 'Switching Protocols',
-  103: 'Early Hints',
-  200: 'OK',
-  204: 'No Content',
-  301: 'Moved Permanently',
-  302: 'Found',
-  303: 'See Other',
-  304: 'Not Modified',
-  307: 'Temporary Redirect',
-  308: 'Permanent Redirect',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  414: 'URI Too Long',
-  417: 'Expectation Failed',
-  426: 'Upgrade Required',
-  431: 'Request Header Fields Too Large',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported',
 }
 
 /** `HTTP/1.1 404 Not Found CRLF`; the upstream's own reason is not passed on. */
@@ -162,7 +136,7 @@ export function statusLine(status: number): string {
 }
 
 function lineOf(status: number): string {
-  return `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n`
+  return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`
 }
 
 const STATUS_LINES = Array.from({ length: 500 }, (_, i) => lineOf(100 + i))

@@ -16,7 +16,7 @@ import {
 } from '../body.ts'
 import { ChunkedReader } from './chunked.ts'
 import type { Head } from '../head.ts'
-import { DROPPED, nameId, nameSet } from '../names.ts'
+import { DROPPED, nameId, UNKNOWN } from '../names.ts'
 import { isAuthority } from './target.ts'
 import { BAD_MESSAGE, DONE, EXPECTATION_FAILED, MORE, UNKNOWN_CODING, type Verdict } from '../verdict.ts'
 
@@ -26,21 +26,9 @@ const TRANSFER_ENCODING = nameId('transfer-encoding')
 const CONNECTION = nameId('connection')
 const EXPECT = nameId('expect')
 const UPGRADE = nameId('upgrade')
+const TE = nameId('te')
+const MAX_FORWARDS = nameId('max-forwards')
 
-/** A sender may not have these taken out by naming them in Connection: they belong to the whole path, or to us. */
-const END_TO_END = nameSet(
-  'host',
-  'content-length',
-  'authorization',
-  'cookie',
-  'x-request-id',
-  'traceparent',
-  'tracestate',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-client-cert',
-)
 /** Longer lists only serve to make each field's check dear. */
 const MAX_NOMINATED = 10
 
@@ -49,6 +37,9 @@ const CLOSE = ascii('close')
 const KEEP_ALIVE = ascii('keep-alive')
 const UPGRADE_TOKEN = ascii('upgrade')
 const CONTINUE = ascii('100-continue')
+const TRAILERS = ascii('trailers')
+const MAX_HOPS_DIGITS = 9
+const NOBODY: readonly string[] = []
 const CODINGS = ['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'].map(ascii)
 
 /** What a head says of its message's frame. One per connection, filled anew for each message. */
@@ -59,6 +50,12 @@ export class Framing implements BodyFraming {
   /** `Connection: upgrade` with an Upgrade field. */
   upgrade = false
   expectContinue = false
+  /** `TE: trailers`: whoever sent this request takes trailers of the response. */
+  acceptsTrailers = false
+  /** Of OPTIONS and TRACE: how many proxies may still pass it on; -1 where it does not say. */
+  maxForwards = -1
+  /** What Connection named beyond options of the hop, lower case: not there as fields, and not wanted as trailers. */
+  nominated: readonly string[] = NOBODY
   /** Of the Host field; '' where there is none. */
   authority = ''
   readonly #lastHost = new LastText()
@@ -71,9 +68,9 @@ export class Framing implements BodyFraming {
   #hosts = 0
   #close = false
   #persist = false
-  #nominated = 0
   #upgradeToken = false
   #upgradeField = false
+  #expect = -1
 
   /** Requests. DONE, or the status that refuses it. */
   readRequest(head: Head): Verdict {
@@ -90,8 +87,14 @@ export class Framing implements BodyFraming {
       if (head.minor === 0 || this.#lengths > 0 || this.#codings > 1) return BAD_MESSAGE
       this.kind = BODY_CHUNKED
     } else this.kind = this.#lengths > 0 && this.lengthBytes > 0 ? BODY_LENGTH : BODY_NONE
+    // what follows a CONNECT is a tunnel's, or nobody's
+    if (this.kind !== BODY_NONE && isMethod(head, CONNECT)) return BAD_MESSAGE
     this.keepAlive = !this.#close && (head.minor === 1 || this.#persist)
-    if (head.minor === 0) this.expectContinue = false
+    if (this.#expect >= 0 && (this.kind === BODY_NONE || head.minor === 0)) {
+      // nothing to wait for, or nobody who knows what a 100 is: it must not reach the upstream in our HTTP/1.1 request
+      this.expectContinue = false
+      head.setId(this.#expect, DROPPED)
+    }
     return DONE
   }
 
@@ -102,7 +105,8 @@ export class Framing implements BodyFraming {
     const { status } = head
     this.keepAlive = !this.#close && (head.minor === 1 || this.#persist)
     if (this.#codings > 0 && (this.#lengths > 0 || head.minor === 0 || this.#codings > 1)) return BAD_MESSAGE
-    if (method === 'HEAD' || status < 200 || status === 204 || status === 304) this.kind = BODY_NONE
+    const connected = method === 'CONNECT' && status < 300
+    if (connected || method === 'HEAD' || status < 200 || status === 204 || status === 304) this.kind = BODY_NONE
     else if (this.#codings > 0) this.kind = BODY_CHUNKED
     else if (this.#lengths > 0) this.kind = this.lengthBytes > 0 ? BODY_LENGTH : BODY_NONE
     else {
@@ -121,13 +125,16 @@ export class Framing implements BodyFraming {
     this.kind = BODY_NONE
     this.lengthBytes = 0
     this.expectContinue = false
+    this.acceptsTrailers = false
+    this.maxForwards = -1
+    this.nominated = NOBODY
+    this.#expect = -1
     this.#host = -1
     this.#lengths = 0
     this.#codings = 0
     this.#hosts = 0
     this.#close = false
     this.#persist = false
-    this.#nominated = 0
     this.#upgradeToken = false
     this.#upgradeField = false
     for (let i = 0; i < head.count; i++) {
@@ -150,9 +157,16 @@ export class Framing implements BodyFraming {
           this.#upgradeField = true
           break
         case EXPECT:
-          if (!equalsIgnoreCase(head.bytes, head.valueStart(i), head.valueEnd(i), CONTINUE))
+          if (this.expectContinue || !equalsIgnoreCase(head.bytes, head.valueStart(i), head.valueEnd(i), CONTINUE))
             verdict = EXPECTATION_FAILED
           this.expectContinue = true
+          this.#expect = i
+          break
+        case TE:
+          if (hasToken(head, i, TRAILERS)) this.acceptsTrailers = true
+          break
+        case MAX_FORWARDS:
+          verdict = this.#maxForwards(head, i)
           break
         default:
       }
@@ -207,22 +221,58 @@ export class Framing implements BodyFraming {
       if (equalsIgnoreCase(buf, start, stop, CLOSE)) this.#close = true
       else if (equalsIgnoreCase(buf, start, stop, KEEP_ALIVE)) this.#persist = true
       else if (equalsIgnoreCase(buf, start, stop, UPGRADE_TOKEN)) this.#upgradeToken = true
-      else if (++this.#nominated > MAX_NOMINATED) return BAD_MESSAGE
-      else dropNamed(head, head.text(start, stop).toLowerCase())
+      else if (this.nominated.length === MAX_NOMINATED) return BAD_MESSAGE
+      else this.#nominate(head, head.text(start, stop).toLowerCase())
     }
+    return DONE
+  }
+
+  /**
+   * Cold: hardly anybody names further fields. A sender may not have a field taken out that belongs to the whole path
+   * or to us, so no name counts that we act upon ourselves.
+   */
+  #nominate(head: Head, name: string): void {
+    this.nominated = [...this.nominated, name]
+    const token = ascii(name)
+    for (let i = 0; i < head.count; i++) {
+      if (head.id(i) !== UNKNOWN) continue
+      if (equalsIgnoreCase(head.bytes, head.nameStart(i), head.nameEnd(i), token)) head.setId(i, DROPPED)
+    }
+  }
+
+  /** RFC 9110 section 7.6.2. Other methods may carry it, and it means nothing. */
+  #maxForwards(head: Head, field: number): Verdict {
+    if (!isMethod(head, OPTIONS) && !isMethod(head, TRACE)) return DONE
+    const text = head.value(field)
+    if (this.maxForwards >= 0 || text.length > MAX_HOPS_DIGITS || !/^\d+$/.test(text)) return BAD_MESSAGE
+    this.maxForwards = Number(text)
     return DONE
   }
 }
 
-/** Cold: hardly anybody names further fields. */
-function dropNamed(head: Head, name: string): void {
-  const token = ascii(name)
-  for (let i = 0; i < head.count; i++) {
-    const id = head.id(i)
-    if (id > 0 && END_TO_END[id] === 1) continue
-    if (id === TRANSFER_ENCODING || id === CONNECTION) continue
-    if (equalsIgnoreCase(head.bytes, head.nameStart(i), head.nameEnd(i), token)) head.setId(i, DROPPED)
+const CONNECT = 'CONNECT'
+const OPTIONS = 'OPTIONS'
+const TRACE = 'TRACE'
+
+function isMethod(head: Head, method: string): boolean {
+  const length = head.methodEnd - head.methodStart
+  return length === method.length && head.text(head.methodStart, head.methodEnd) === method
+}
+
+/** Whether the field is a list with this member, alone between commas. */
+function hasToken(head: Head, field: number, lower: Uint8Array): boolean {
+  const buf = head.bytes
+  const end = head.valueEnd(field)
+  for (let i = head.valueStart(field); i < end; i++) {
+    let stop = buf.indexOf(COMMA, i)
+    if (stop < 0 || stop > end) stop = end
+    while (i < stop && (buf[i] === SP || buf[i] === HTAB)) i++
+    let last = stop
+    while (last > i && (buf[last - 1] === SP || buf[last - 1] === HTAB)) last--
+    if (equalsIgnoreCase(buf, i, last, lower)) return true
+    i = stop
   }
+  return false
 }
 
 /** Counts a body off a connection, whatever its kind. */
@@ -240,7 +290,7 @@ export class BodyReader {
   start(framing: Framing): void {
     this.#kind = framing.kind
     this.#leftBytes = framing.lengthBytes
-    this.#chunked.reset()
+    this.#chunked.reset(framing.nominated)
   }
 
   /** A tunnel: bytes until the end of the connection. */

@@ -5,6 +5,7 @@
  *
  *   START --> METHOD --SP--> TARGET --SP--> VERSION --CR--> LINE_LF --LF--> FIELD      (a request)
  *   START --> STATUS_LINE (version, status) --SP--> REASON --CR--> LINE_LF --> FIELD   (a response)
+ *   FIELD (the fields of a trailer section: no start line)
  *   FIELD --> NAME --:--> OWS --> VALUE --CR--> VALUE_LF --LF--> FIELD      FIELD --CR--> END_LF --LF--> DONE
  *
  * Invariant: the same verdict at the same byte for every split of the input.
@@ -46,8 +47,9 @@ export class HeadReader {
   /** After DONE: where in the last piece the head ended. */
   next = 0
   readonly #isRequest: boolean
+  readonly #first: number
   readonly #maxHeadBytes: number
-  #state = START
+  #state: number
   #emptyLines = 0
   /** Where in `head.bytes` the head begins, where the current token began, and what else is remembered of it. */
   #headStart = 0
@@ -60,18 +62,19 @@ export class HeadReader {
   #carry: Buffer = EMPTY
   #carryBytes = 0
 
-  constructor(kind: 'request' | 'response', maxHeadBytes = MAX_HEAD_BYTES) {
+  constructor(kind: 'request' | 'response' | 'trailers', maxHeadBytes = MAX_HEAD_BYTES) {
     this.#isRequest = kind === 'request'
+    this.#first = this.#state = kind === 'trailers' ? FIELD_START : START
     this.#maxHeadBytes = maxHeadBytes
   }
 
   /** Nothing of a next message has come yet. */
   get isIdle(): boolean {
-    return this.#state === START && this.#carryBytes === 0 && this.#emptyLines === 0
+    return this.#state === this.#first && this.#carryBytes === 0 && this.#emptyLines === 0
   }
 
   reset(): void {
-    this.#state = START
+    this.#state = this.#first
     this.#emptyLines = 0
     this.#carryBytes = 0
     if (this.#carry.length > 8192) this.#carry = EMPTY
@@ -95,7 +98,7 @@ export class HeadReader {
   read(chunk: Buffer, at: number, end: number): Verdict {
     const before = this.#carryBytes
     if (before === 0) {
-      if (this.#state === START || this.#state === START_LF) this.#headStart = at
+      this.#headStart = at
       this.head.bytes = chunk
       const verdict = this.#scan(chunk, at, end)
       if (verdict === MORE) this.#keep(chunk, end)
@@ -285,7 +288,7 @@ export class HeadReader {
           break
         default: // END_LF
           if (byte !== LF) return BAD_MESSAGE
-          this.#state = START
+          this.#state = this.#first
           this.next = i + 1
           return DONE
       }

@@ -2,6 +2,7 @@
  * Request targets, RFC 9112 section 3.2, and authorities (RFC 9110 section 7.2).
  * In: a method and a target's text. Out: its form with path and authority, or `undefined`: none of the four forms.
  */
+import { isIPv6 } from 'node:net'
 
 export type TargetForm = 'origin' | 'absolute' | 'authority' | 'asterisk'
 
@@ -17,7 +18,7 @@ export interface Target {
 /** Parses what is not plain origin-form. */
 export function parseTarget(method: string, target: string): Target | undefined {
   if (method === 'CONNECT') {
-    if (!isAuthority(target) || !/:\d+$/.test(target)) return undefined
+    if (!isAuthority(target) || !/:0*[1-9]\d*$/.test(target)) return undefined
     return { form: 'authority', path: '', authority: target, scheme: '' }
   }
   if (target.startsWith('/')) return { form: 'origin', path: target, authority: '', scheme: '' }
@@ -43,7 +44,8 @@ export function isAuthority(text: string): boolean {
   let port = ''
   if (text.startsWith('[')) {
     const close = text.indexOf(']')
-    if (close < 0 || !IPV6.test(text.slice(1, close))) return false
+    const address = text.slice(1, Math.max(1, close))
+    if (!IPV6.test(address) || !isIPv6(address)) return false
     const rest = text.slice(close + 1)
     if (rest === '') return true
     if (!rest.startsWith(':')) return false
