@@ -1,0 +1,118 @@
+/**
+ * What a message's head says beyond its syntax, RFC 9113 sections 8.1 to 8.3 and 8.5: length, authority, expectation.
+ * In: a decoded head. Out: a verdict; framing and rules in its stream. A body that contradicts its declared length would
+ * be a smuggled one behind an HTTP/1.1 hop, so it is counted here.
+ */
+import { ascii, equalsIgnoreCase, isDigit } from '../bytes.ts'
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../body.ts'
+import type { Head } from '../head.ts'
+import { DROPPED, nameId } from '../names.ts'
+import { DONE, EXPECTATION_FAILED, MALFORMED, type Verdict } from '../verdict.ts'
+import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
+
+const HOST = nameId('host')
+const CONTENT_LENGTH = nameId('content-length')
+const EXPECT = nameId('expect')
+const CONNECT = ascii('CONNECT')
+const CONTINUE = ascii('100-continue')
+const MAX_DIGITS = 16
+
+/** A request, before anybody sees it. */
+export function readRequest(stream: Http2Stream, endStream: boolean, connectProtocol: boolean): Verdict {
+  const { head } = stream
+  if (isConnect(head)) stream.requestKind = CONNECT_REQUEST
+  if (head.protocolEnd > head.protocolStart && (!connectProtocol || stream.requestKind !== CONNECT_REQUEST))
+    return MALFORMED
+  const verdict = readFields(stream, endStream)
+  if (verdict !== DONE) return verdict
+  return readHost(head)
+}
+
+/** A final response. */
+export function readResponse(stream: Http2Stream, endStream: boolean): Verdict {
+  const { status } = stream.head
+  stream.bodyless = stream.requestKind === HEAD_REQUEST || status === 204 || status === 304
+  return readFields(stream, endStream)
+}
+
+/** Whether so much more DATA (and its end) agrees with what the head declared. */
+export function agrees(stream: Http2Stream, dataBytes: number, ends: boolean): boolean {
+  if (stream.bodyless) return dataBytes === 0
+  if (stream.expectedBytes < 0) return true
+  stream.expectedBytes -= dataBytes
+  return ends ? stream.expectedBytes === 0 : stream.expectedBytes >= 0
+}
+
+function readFields(stream: Http2Stream, endStream: boolean): Verdict {
+  const { head, framing } = stream
+  let lengthBytes = -1
+  framing.expectContinue = false
+  for (let i = 0; i < head.count; i++) {
+    const id = head.id(i)
+    if (id === CONTENT_LENGTH) {
+      if (lengthBytes >= 0) return MALFORMED
+      lengthBytes = readLength(head.bytes, head.valueStart(i), head.valueEnd(i))
+      if (lengthBytes < 0) return MALFORMED
+    } else if (id === EXPECT) {
+      if (!equalsIgnoreCase(head.bytes, head.valueStart(i), head.valueEnd(i), CONTINUE)) return EXPECTATION_FAILED
+      framing.expectContinue = true
+    }
+  }
+  framing.hasLength = lengthBytes >= 0
+  framing.lengthBytes = Math.max(0, lengthBytes)
+  if (stream.requestKind === CONNECT_REQUEST) {
+    framing.kind = endStream ? BODY_NONE : BODY_CHUNKED // a tunnel's bytes: no length holds for them
+    return DONE
+  }
+  stream.expectedBytes = lengthBytes
+  if (endStream && lengthBytes > 0 && !stream.bodyless) return MALFORMED
+  framing.kind = endStream || stream.bodyless ? BODY_NONE : lengthBytes >= 0 ? BODY_LENGTH : BODY_CHUNKED
+  return DONE
+}
+
+/** `:authority` and Host may not differ; one of them must be there, and stands in the model as the authority. */
+function readHost(head: Head): Verdict {
+  let host = -1
+  for (let i = 0; i < head.count; i++) {
+    if (head.id(i) !== HOST) continue
+    if (host >= 0) return MALFORMED
+    host = i
+  }
+  if (host < 0) return head.authorityEnd > head.authorityStart ? DONE : MALFORMED
+  const { bytes } = head
+  const start = head.valueStart(host)
+  const end = head.valueEnd(host)
+  if (start === end) return MALFORMED
+  if (head.authorityEnd === head.authorityStart) {
+    head.authorityStart = start
+    head.authorityEnd = end
+  } else if (!equalsIgnoreCase(bytes, start, end, lowerOf(head))) return MALFORMED
+  head.setId(host, DROPPED)
+  return DONE
+}
+
+/** Cold: hardly anybody sends both. */
+function lowerOf(head: Head): Uint8Array {
+  return ascii(head.text(head.authorityStart, head.authorityEnd).toLowerCase())
+}
+
+function isConnect(head: Head): boolean {
+  if (head.methodEnd - head.methodStart !== CONNECT.length) return false
+  for (let i = 0; i < CONNECT.length; i++) if (head.bytes[head.methodStart + i] !== CONNECT[i]) return false
+  return true
+}
+
+/** 1*DIGIT below 2^53, or -1. */
+function readLength(buf: Buffer, start: number, end: number): number {
+  if (start === end) return -1
+  let value = 0
+  let digits = 0
+  for (let i = start; i < end; i++) {
+    const byte = buf[i]!
+    if (!isDigit(byte)) return -1
+    if (digits > 0 || byte !== 0x30) digits++
+    if (digits > MAX_DIGITS) return -1
+    value = value * 10 + byte - 0x30
+  }
+  return value <= Number.MAX_SAFE_INTEGER ? value : -1
+}

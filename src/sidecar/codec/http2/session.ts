@@ -1,0 +1,161 @@
+/**
+ * An HTTP/2 connection as a state machine, RFC 9113, for both roles: bytes in, events out, frames in `output`.
+ * No socket and no timer: whoever owns the connection feeds `receive`, gives `output.take` its write at the end of a
+ * turn, and says when the socket takes bytes again.
+ *
+ *   reader -> inbound (one frame) -> message-reader (heads, bodies) -> owners of streams
+ *   streams -> sender (windows, turns) -> output -> take
+ *   core: the table of streams, their ends, faults, credits
+ *
+ * The constructor puts our preface and SETTINGS into the output: flush once after it.
+ */
+import { OWN_RESET, PEER_DONE } from './closed-streams.ts'
+import { Core } from './core.ts'
+import { NO_ERROR, REFUSED_STREAM, type ErrorCode } from './errors.ts'
+import { MAX_STREAM_ID } from './frame.ts'
+import { Inbound } from './inbound.ts'
+import type { SessionHandler, SessionOptions } from './options.ts'
+import type { Output } from './output.ts'
+import { FREE, IDLE, LINGERING, type Http2Stream, type StreamHandler, type StreamHost } from './stream.ts'
+
+const PING_BYTES = Buffer.alloc(8)
+
+export class Session implements StreamHost {
+  readonly #core: Core
+  readonly #inbound: Inbound
+
+  constructor(options: SessionOptions, handler: SessionHandler) {
+    this.#core = new Core(options, handler, this)
+    this.#inbound = new Inbound(this.#core)
+  }
+
+  /** Everything that waits, in order, for one write. */
+  get output(): Output {
+    return this.#core.output
+  }
+
+  /** Clients: those opened; servers: the peer's. */
+  get numStreams(): number {
+    return this.#core.numStreams
+  }
+
+  get canOpen(): boolean {
+    const core = this.#core
+    return !core.draining && core.numStreams < core.peer.maxConcurrentStreams && core.nextId <= MAX_STREAM_ID
+  }
+
+  /** Either side has said GOAWAY. */
+  get isDraining(): boolean {
+    return this.#core.draining
+  }
+
+  get isDead(): boolean {
+    return this.#core.dead
+  }
+
+  /** Nothing of a frame or a header block is in: where a connection may wait for long. */
+  get isBetweenMessages(): boolean {
+    return this.#inbound.reader.isBetweenFrames && this.#inbound.messages.blockStreamId === 0
+  }
+
+  /** The peer takes extended CONNECT (RFC 8441). */
+  get peerTakesConnectProtocol(): boolean {
+    return this.#core.peer.connectProtocol
+  }
+
+  /** Bytes of the peer, in any pieces. `buf` is not kept. */
+  // hot
+  receive(buf: Buffer, start: number, end: number): void {
+    if (!this.#core.dead && end > start) this.#inbound.reader.read(buf, start, end)
+  }
+
+  /** Clients: a stream, or null where the peer's limit or a GOAWAY stands against it. It is numbered by its head. */
+  open(owner: StreamHandler): Http2Stream | null {
+    if (!this.canOpen) return null
+    this.#core.numStreams++
+    return this.#core.acquire(owner)
+  }
+
+  /** Graceful end. Servers: what is on its way still counts, until `finishShutdown`. Clients: no further stream. */
+  shutdown(): void {
+    const core = this.#core
+    if (!core.dead) core.goaway(core.isServer ? MAX_STREAM_ID : 0)
+  }
+
+  /** Servers, a round trip later: no stream after the last one that came. */
+  finishShutdown(): void {
+    const core = this.#core
+    if (core.dead || !core.isServer || core.lastAcceptedId !== MAX_STREAM_ID) return
+    core.lastAcceptedId = core.lastPeerId
+    core.goaway(core.lastAcceptedId)
+  }
+
+  /** GOAWAY at once; all streams get `onReset`. Also for a connection that is gone. */
+  destroy(code: ErrorCode): void {
+    this.#core.end(code, '')
+  }
+
+  /** The socket takes bytes again. */
+  onSocketDrain(): void {
+    const { output, sender } = this.#core
+    output.blocked = false
+    output.queuedControlFrames = 0
+    if (!this.#core.dead) sender.refill()
+  }
+
+  /** True: DATA waits in its streams, whatever the windows say; control frames and heads still go. */
+  setOutputBlocked(blocked: boolean): void {
+    if (blocked) this.#core.output.blocked = true
+    else this.onSocketDrain()
+  }
+
+  ping(): void {
+    if (this.#core.dead) return
+    this.#inbound.numPings++
+    this.#core.output.ping(0, PING_BYTES, 0)
+  }
+
+  /** A PING of ours is not answered yet. */
+  get isPingPending(): boolean {
+    return this.#inbound.numPings > 0
+  }
+
+  // ---- @internal, for its streams
+
+  // hot
+  beginHead(stream: Http2Stream): void {
+    const core = this.#core
+    if (stream.state === IDLE && !core.draining && core.nextId <= MAX_STREAM_ID) {
+      core.register(stream, core.nextId)
+      core.nextId += 2
+    }
+    core.sender.beginHead(stream)
+  }
+
+  // hot
+  endHead(stream: Http2Stream, endStream: boolean): void {
+    this.#core.sender.endHead(stream, endStream)
+    // after a GOAWAY its head went nowhere
+    if (stream.state === IDLE) this.#core.abandon(stream, PEER_DONE, REFUSED_STREAM, true, true)
+  }
+
+  // hot
+  sendData(stream: Http2Stream, buf: Buffer, start: number, end: number): boolean {
+    return this.#core.sender.sendData(stream, buf, start, end)
+  }
+
+  sendEnd(stream: Http2Stream): void {
+    this.#core.sender.sendEnd(stream)
+  }
+
+  reset(stream: Http2Stream, code: ErrorCode): void {
+    const core = this.#core
+    if (stream.state === FREE) return
+    if (stream.id !== 0 && stream.state !== LINGERING && !core.dead) core.output.resetStream(stream.id, code)
+    core.abandon(stream, stream.remoteEnded ? PEER_DONE : OWN_RESET, NO_ERROR, false, false)
+  }
+
+  resume(stream: Http2Stream): void {
+    this.#inbound.messages.resume(stream)
+  }
+}
