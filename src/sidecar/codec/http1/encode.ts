@@ -120,13 +120,14 @@ export class Http1HeadEncoder implements HeadEncoder {
 }
 
 export const LAST_CHUNK = '0\r\n\r\n'
-const NONE = new Uint8Array(NUM_NAMES)
+/** Drops nothing but what is marked as dropped. */
+export const NO_FIELDS = new Uint8Array(NUM_NAMES)
 
 /** The end of a chunked body that has trailers, instead of LAST_CHUNK. */
 export function encodeTrailers(out: ByteSink, trailers: Head): void {
   out.text('0\r\n')
   const encoder = new Http1HeadEncoder(out)
-  encoder.fields(trailers, NONE)
+  encoder.fields(trailers, NO_FIELDS)
   encoder.end()
 }
 

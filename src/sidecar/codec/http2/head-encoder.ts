@@ -1,0 +1,73 @@
+/**
+ * Heads onto a stream: the calls that any head is made of (codec/head-encoder.ts) as a header block.
+ * An upgrade of HTTP/1.1 is an extended CONNECT here (RFC 8441), and its 101 a 200.
+ */
+import { BODY_LENGTH, type BodyKind } from '../body.ts'
+import type { HeadEncoder } from '../head-encoder.ts'
+import type { Head } from '../head.ts'
+import { headerName, type HeaderName } from '../names.ts'
+import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
+
+const CONTENT_LENGTH = headerName('content-length')
+const SMALL = Array.from({ length: 1024 }, (_, n) => String(n))
+
+export class Http2HeadEncoder implements HeadEncoder {
+  readonly #stream: Http2Stream
+
+  constructor(stream: Http2Stream) {
+    this.#stream = stream
+  }
+
+  request(method: string, path: string, authority: string, protocol: string): void {
+    const stream = this.#stream
+    if (protocol !== '') stream.requestKind = CONNECT_REQUEST
+    else if (method === 'HEAD') stream.requestKind = HEAD_REQUEST
+    stream.beginHead()
+    const { encoder } = stream
+    encoder.pseudo('method', protocol === '' ? method : 'CONNECT')
+    encoder.pseudo('scheme', 'http')
+    encoder.pseudo('authority', authority)
+    encoder.pseudo('path', path)
+    if (protocol !== '') encoder.pseudo('protocol', protocol)
+  }
+
+  status(status: number): void {
+    this.#stream.beginHead()
+    this.#stream.encoder.status(status === 101 ? 200 : status)
+  }
+
+  /** The start of a trailer section. */
+  trailers(): void {
+    this.#stream.beginHead()
+  }
+
+  // hot
+  fields(head: Head, drop: Uint8Array): void {
+    const { encoder } = this.#stream
+    for (let i = 0; i < head.count; i++) {
+      const id = head.id(i)
+      if (id >= 0 && drop[id] !== 1) encoder.field(head, i)
+    }
+  }
+
+  field(name: HeaderName, value: string): void {
+    this.#stream.encoder.text(name, value)
+  }
+
+  uniqueField(name: HeaderName, value: string): void {
+    this.#stream.encoder.text(name, value, true)
+  }
+
+  decimal(name: HeaderName, value: number): void {
+    this.#stream.encoder.text(name, SMALL[value] ?? String(value))
+  }
+
+  /** Frames tell where a body ends; a known length still helps who reads it. */
+  framing(kind: BodyKind, lengthBytes: number): void {
+    if (kind === BODY_LENGTH) this.decimal(CONTENT_LENGTH, lengthBytes)
+  }
+
+  end(last: boolean): void {
+    this.#stream.endHead(last)
+  }
+}

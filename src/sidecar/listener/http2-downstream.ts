@@ -1,0 +1,220 @@
+/**
+ * An accepted HTTP/2 connection: requests off it, many at a time, responses onto it, joined into one write per turn.
+ * In: a link, the first bytes read from it. Out: calls on the exchanges. Owns: the session, the transport, its exchanges.
+ *
+ *   OPEN --drain, idle--> DRAINING (GOAWAY) --no stream left--> CLOSED     OPEN --fault--> CLOSING (GOAWAY, lingers) --> CLOSED
+ */
+import { TimerEntry } from '../../lib/timer-wheel.ts'
+import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
+import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
+import { NO_ERROR } from '../codec/http2/errors.ts'
+import type { SessionHandler } from '../codec/http2/options.ts'
+import { Session } from '../codec/http2/session.ts'
+import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
+import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
+import { openTransport } from '../transport/open.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
+import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
+import { HeadTexts } from './head-texts.ts'
+import { Http2Exchange, type Http2ExchangeOwner } from './http2-exchange.ts'
+import { Linger } from './linger.ts'
+
+const OPEN = 0
+const DRAINING = 1
+const CLOSING = 2
+const CLOSED = 3
+
+/** A round trip to anywhere near: who had not heard of the end has sent its last request by then. */
+const SHUTDOWN_MS = 100
+/** Free exchanges that are kept for the next requests. */
+const MAX_SPARE = 64
+
+export class Http2Downstream
+  implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner, TurnEndHandler
+{
+  readonly settings: HttpSettings
+  readonly info: ConnectionInfo
+  readonly texts = new HeadTexts()
+  readonly #owner: ConnectionOwner
+  readonly #transport: Transport
+  readonly #session: Session
+  readonly #linger: Linger
+  readonly #active = new Set<Http2Exchange>()
+  readonly #spare: Http2Exchange[] = []
+  readonly #touched: Http2Exchange[] = []
+  readonly #timer = new TimerEntry(() => this.#onTimer())
+  readonly #shutdown = new TimerEntry(() => this.#onShutdown())
+  readonly #write = (buf: Buffer): boolean => this.#transport.write(buf)
+  #state = OPEN
+  #flushing = false
+  #lastMs: number
+
+  constructor(link: Downlink, settings: HttpSettings, owner: ConnectionOwner) {
+    this.settings = settings
+    this.info = link.info
+    this.#owner = owner
+    this.#transport = openTransport(link)
+    this.#linger = new Linger(this.#transport, settings.proxy.wheel)
+    const { nowMs } = settings.proxy
+    const isPeer = link.info.peerId !== ''
+    this.#session = new Session(
+      {
+        role: 'server',
+        limits: isPeer ? settings.peerHttp2 : settings.http2,
+        budgets: isPeer ? MESH_PEER_BUDGETS : STRANGER_BUDGETS,
+        nowMs,
+      },
+      this,
+    )
+    this.#lastMs = nowMs()
+    this.#transport.attach(this)
+    settings.proxy.wheel.schedule(this.#timer, settings.headersTimeoutMs)
+  }
+
+  /** Begins with what was read before the listener had decided. */
+  start(head: Buffer | null): void {
+    this.onOutput()
+    if (head !== null && head.length > 0) this.onBytes(head, head.length)
+    if (this.#state < CLOSING) this.#transport.resume()
+    if (this.#state < CLOSING && this.#transport.socket.readableEnded) this.onEnd()
+  }
+
+  get isIdle(): boolean {
+    return this.#session.numStreams === 0
+  }
+
+  /** GOAWAY now, a second one when those who had not heard of it have; then the last stream closes it. */
+  drain(): void {
+    if (this.#state !== OPEN) return
+    this.#state = DRAINING
+    this.#session.shutdown()
+    this.settings.proxy.wheel.schedule(this.#shutdown, SHUTDOWN_MS)
+  }
+
+  recheck(): void {
+    for (const exchange of this.#active) exchange.recheck()
+  }
+
+  destroy(): void {
+    this.#session.destroy(NO_ERROR)
+    this.#flush()
+    this.#transport.reset()
+  }
+
+  // ---- bytes in
+
+  // hot
+  onBytes(buf: Buffer, end: number): void {
+    if (this.#state >= CLOSING) return
+    this.#session.receive(buf, 0, end)
+    const touched = this.#touched
+    for (let i = 0; i < touched.length; i++) touched[i]!.endRead()
+    touched.length = 0
+  }
+
+  onRequest(h2: Http2Stream): StreamHandler {
+    const exchange = this.#spare.pop() ?? new Http2Exchange(this)
+    exchange.attach(h2)
+    this.#active.add(exchange)
+    return exchange
+  }
+
+  touch(exchange: Http2Exchange): void {
+    if (exchange.isTouched) return
+    exchange.isTouched = true
+    this.#touched.push(exchange)
+  }
+
+  release(exchange: Http2Exchange): void {
+    if (!this.#active.delete(exchange)) return
+    if (this.#spare.length < MAX_SPARE && !exchange.isTouched) this.#spare.push(exchange)
+    else exchange.close()
+  }
+
+  onReady(): void {}
+  onGoaway(): void {}
+
+  onStreamClosed(): void {
+    this.#lastMs = this.settings.proxy.nowMs()
+    if (this.#state === DRAINING && !this.#shutdown.armed && this.isIdle) this.#close()
+  }
+
+  onFatal(): void {
+    this.#close()
+  }
+
+  // ---- bytes out
+
+  onOutput(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    atTurnEnd(this)
+  }
+
+  onTurnEnd(): void {
+    this.#flushing = false
+    this.#flush()
+  }
+
+  // hot
+  #flush(): void {
+    if (this.#state === CLOSED) return
+    const { output } = this.#session
+    this.#transport.cork()
+    output.take(this.#write)
+    this.#transport.uncork()
+    if (this.#transport.bufferedBytes === 0) output.reuse()
+  }
+
+  onDrain(): void {
+    this.#session.onSocketDrain()
+    this.#flush()
+  }
+
+  // ---- ends
+
+  #onShutdown(): void {
+    this.#session.finishShutdown()
+    if (this.isIdle) this.#close()
+  }
+
+  /** Looks now and then: has the preface come, is anything under way, does the peer take what we send? */
+  #onTimer(): void {
+    const { proxy, idleTimeoutMs, headersTimeoutMs } = this.settings
+    const silentMs = proxy.nowMs() - this.#lastMs
+    if (this.isIdle && !this.#session.isBetweenMessages && silentMs >= headersTimeoutMs) this.destroy()
+    else if (this.isIdle && silentMs >= idleTimeoutMs) this.drain()
+    else proxy.wheel.schedule(this.#timer, Math.min(headersTimeoutMs, Math.max(1000, idleTimeoutMs - silentMs)))
+  }
+
+  /** Half-closes after the GOAWAY, and reads on for a moment: a reset would eat it. */
+  #close(): void {
+    if (this.#state >= CLOSING) return
+    this.#session.destroy(NO_ERROR)
+    this.#flush()
+    this.#state = CLOSING
+    this.#cancelTimers()
+    this.#transport.resume()
+    this.#linger.start()
+  }
+
+  onEnd(): void {
+    if (this.#state < CLOSING) this.#close()
+  }
+
+  onClose(): void {
+    if (this.#state === CLOSED) return
+    this.#session.destroy(NO_ERROR)
+    this.#state = CLOSED
+    this.#cancelTimers()
+    this.#linger.cancel()
+    for (const exchange of this.#spare) exchange.close()
+    this.#owner.onClosed(this)
+  }
+
+  #cancelTimers(): void {
+    const { wheel } = this.settings.proxy
+    wheel.cancel(this.#timer)
+    wheel.cancel(this.#shutdown)
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * One request of an HTTP/2 connection and its response: between a stream of the session and the proxy's own.
+ * In: the session's events. Out: calls on both. Owns: its `Stream`. Serves one request after another.
+ */
+import { BODY_LENGTH, BODY_NONE, type BodyFraming } from '../codec/body.ts'
+import type { OwnField } from '../codec/head-encoder.ts'
+import type { Head } from '../codec/head.ts'
+import { NO_FIELDS } from '../codec/http1/encode.ts'
+import { CANCEL, type ErrorCode, INTERNAL_ERROR, NO_ERROR } from '../codec/http2/errors.ts'
+import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
+import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
+import { dropForbiddenTrailers } from '../codec/trailers.ts'
+import { BAD_MESSAGE } from '../codec/verdict.ts'
+import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
+import type { DownstreamPeer } from '../stream/downstream-peer.ts'
+import { encodeInterim, encodeOwnFields, encodeResponseFields } from '../stream/headers.ts'
+import { Stream } from '../stream/stream.ts'
+import type { HeadTexts } from './head-texts.ts'
+import { resolveTarget } from './request-target.ts'
+
+/** What it asks of its connection. */
+export interface Http2ExchangeOwner {
+  readonly settings: HttpSettings
+  readonly info: ConnectionInfo
+  readonly texts: HeadTexts
+  /** It has got something in this read, and wants `endRead` when the read is over. */
+  touch(exchange: Http2Exchange): void
+  release(exchange: Http2Exchange): void
+}
+
+const NOT_ALLOWED = 405
+
+export class Http2Exchange implements DownstreamPeer, StreamHandler {
+  /** In the list of those touched in this read. */
+  isTouched = false
+  readonly #owner: Http2ExchangeOwner
+  readonly #stream: Stream
+  #h2: Http2Stream | null = null
+  #generation = 0
+  #out: Http2HeadEncoder | null = null
+  #requestEnded = false
+  #sentEnd = false
+  /** The session queues what we send. */
+  #queues = false
+
+  constructor(owner: Http2ExchangeOwner) {
+    this.#owner = owner
+    this.#stream = new Stream(this, owner.settings, owner.info)
+  }
+
+  attach(h2: Http2Stream): void {
+    this.#h2 = h2
+    this.#generation = h2.generation
+    this.#out = new Http2HeadEncoder(h2)
+    this.#requestEnded = false
+    this.#sentEnd = false
+    this.#queues = false
+  }
+
+  recheck(): void {
+    this.#stream.recheck()
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#stream.close()
+  }
+
+  /** The events of one read are over. */
+  endRead(): void {
+    this.isTouched = false
+    if (this.#stream.isActive) this.#stream.onRequestReadEnd()
+  }
+
+  // ---- the request, from the session
+
+  onHead(h2: Http2Stream, head: Head, framing: BodyFraming): void {
+    const { x } = this.#stream
+    const { texts, info } = this.#owner
+    x.reset()
+    x.httpVersion = 'HTTP/2'
+    x.method = texts.method.read(head.bytes, head.methodStart, head.methodEnd)
+    x.authority = texts.authority.read(head.bytes, head.authorityStart, head.authorityEnd)
+    const protocol = head.text(head.protocolStart, head.protocolEnd).toLowerCase()
+    this.#requestEnded = framing.kind === BODY_NONE
+    if (protocol !== '') x.method = 'GET' // an upgrade by another name: routes and rules see it as one (as in Envoy)
+    else if (x.method === 'CONNECT' || x.method === 'TRACE') {
+      this.#refuse(NOT_ALLOWED)
+      return
+    }
+    if (!resolveTarget(x, texts.target.read(head.bytes, head.targetStart, head.targetEnd), info)) {
+      this.#refuse(BAD_MESSAGE)
+      return
+    }
+    this.#owner.touch(this)
+    this.#stream.begin(head, protocol === '' ? framing : NO_BODY, protocol)
+    // what comes before anybody can take it waits in the session, within the stream's window
+    if (this.#h2 !== null && !this.#requestEnded && !this.#stream.wantsBody) h2.pause()
+  }
+
+  // hot
+  onData(_h2: Http2Stream, buf: Buffer, start: number, end: number): void {
+    if (!this.#stream.isActive) return
+    this.#owner.touch(this)
+    this.#stream.onRequestBody(buf, start, end)
+  }
+
+  onTrailers(_h2: Http2Stream, head: Head): void {
+    if (this.#stream.isActive && dropForbiddenTrailers(head, [])) this.#stream.onRequestTrailers(head)
+  }
+
+  onEnd(): void {
+    const wasEnded = this.#requestEnded
+    this.#requestEnded = true
+    if (wasEnded || !this.#stream.isActive) return // it was known from the head
+    this.#owner.touch(this)
+    this.#stream.onRequestEnd()
+  }
+
+  onReset(): void {
+    this.#h2 = null
+    this.#stream.onDownstreamGone()
+    this.#owner.release(this)
+  }
+
+  onDrain(): void {
+    this.#queues = false
+    this.#stream.onDownstreamDrain()
+  }
+
+  // ---- for the stream
+
+  resumeRequest(): void {
+    this.#h2?.resume()
+    if (!this.isTouched && this.#stream.isActive) this.#stream.onRequestReadEnd()
+  }
+
+  pauseRequest(): void {
+    this.#h2?.pause()
+  }
+
+  sendInterim(head: Head): void {
+    encodeInterim(this.#out!, head)
+  }
+
+  sendHead(head: Head, framing: BodyFraming, serviceMs: number): void {
+    const out = this.#out!
+    encodeResponseFields(out, head.status, head, this.#owner.settings, serviceMs)
+    if (framing.hasLength && head.status !== 204) out.framing(BODY_LENGTH, framing.lengthBytes)
+    this.#sentEnd = framing.kind === BODY_NONE
+    out.end(this.#sentEnd)
+  }
+
+  sendTunnel(head: Head): void {
+    const out = this.#out!
+    encodeResponseFields(out, 101, head, this.#owner.settings, this.#stream.x.upstreamServiceMs)
+    out.end(false)
+  }
+
+  // hot
+  sendBody(buf: Buffer, start: number, end: number): void {
+    if (!this.#h2!.sendData(buf, start, end)) this.#queues = true
+  }
+
+  sendTrailers(head: Head): void {
+    const out = this.#out!
+    out.trailers()
+    out.fields(head, NO_FIELDS)
+    this.#sentEnd = true
+    out.end(true)
+  }
+
+  sendEnd(): void {
+    if (this.#sentEnd) return
+    this.#sentEnd = true
+    this.#h2?.sendEnd()
+  }
+
+  sendLocal(status: number, body: string, fields: readonly OwnField[]): void {
+    const out = this.#out!
+    encodeOwnFields(out, status, this.#owner.settings)
+    for (const [name, value] of fields) out.field(name, value)
+    const bare = body === '' || this.#stream.method === 'HEAD'
+    if (body !== '') out.framing(BODY_LENGTH, body.length)
+    out.end(bare)
+    if (!bare) {
+      this.#h2!.sendData(Buffer.from(body, 'latin1'), 0, body.length)
+      this.#h2!.sendEnd()
+    }
+    this.#sentEnd = true
+  }
+
+  /** The connection writes by itself at the end of the turn. */
+  flush(): boolean {
+    return !this.#queues
+  }
+
+  abort(): void {
+    this.#end(INTERNAL_ERROR)
+  }
+
+  exchangeDone(): void {
+    this.#end(this.#requestEnded ? null : NO_ERROR) // answered early: RFC 9113 section 8.1
+  }
+
+  /** Gives up what the new rules, or the listener's end, do not let go on. */
+  cancel(): void {
+    this.#stream.onDownstreamGone()
+    this.#end(CANCEL)
+  }
+
+  /** A request that no stream has seen. */
+  #refuse(status: number): void {
+    const out = this.#out!
+    encodeOwnFields(out, status, this.#owner.settings)
+    out.end(true)
+    this.#end(this.#requestEnded ? null : NO_ERROR)
+  }
+
+  /** `code`: of a reset, `null` where both ways end by themselves. */
+  #end(code: ErrorCode | null): void {
+    const h2 = this.#h2
+    this.#h2 = null
+    if (h2 !== null && h2.generation === this.#generation) {
+      h2.owner = NOBODY // what is queued still goes out
+      if (code !== null) h2.reset(code)
+    }
+    this.#owner.release(this)
+  }
+}
+
+const NO_BODY: BodyFraming = { kind: BODY_NONE, lengthBytes: 0, hasLength: false, expectContinue: false }

@@ -1,0 +1,176 @@
+/**
+ * One HTTP/2 connection to an upstream, shared by all exchanges with it; between sidecars this is the link.
+ * In: handlers that want an exchange. Out: one write per turn, events to each exchange. Owns: the session, the transport.
+ *
+ *   OPEN --retire, GOAWAY--> DRAINING --no exchange left--> CLOSED        any --fault, end--> CLOSED
+ */
+import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
+import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
+import { NO_ERROR } from '../codec/http2/errors.ts'
+import type { SessionHandler, SessionLimits } from '../codec/http2/options.ts'
+import { Session } from '../codec/http2/session.ts'
+import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
+import { openTransport } from '../transport/open.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
+import { localLabel } from './address.ts'
+import type { Link } from './dial.ts'
+import { Http2Request, type Http2RequestOwner } from './http2-request.ts'
+import type { UpstreamHandler } from './upstream.ts'
+
+/** What a link asks of its pool. */
+export interface Http2Owner {
+  /** It may take another exchange. */
+  onRoom(link: Http2Link): void
+  onLinkIdle(link: Http2Link): void
+  onLinkClosed(link: Http2Link): void
+}
+
+export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, TurnEndHandler {
+  readonly link: Link
+  readonly peerId: string
+  readonly localAddress: string
+  isGone = false
+  hasServed = false
+  idleSinceMs = 0
+  numRequests = 0
+  readonly #owner: Http2Owner
+  readonly #transport: Transport
+  readonly #session: Session
+  readonly #touched: Http2Request[] = []
+  readonly #write = (buf: Buffer): boolean => this.#transport.write(buf)
+  readonly #open = (owner: StreamHandler): Http2Stream => this.#session.open(owner)!
+  #retired = false
+  #flushing = false
+
+  constructor(link: Link, owner: Http2Owner, limits: Partial<SessionLimits>, nowMs: () => number) {
+    this.link = link
+    this.peerId = link.peerId
+    this.localAddress = localLabel(link.raw)
+    this.#owner = owner
+    this.#transport = openTransport(link)
+    const budgets = link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS
+    this.#session = new Session({ role: 'client', limits, budgets, nowMs }, this)
+    this.#transport.attach(this)
+    this.onOutput()
+    this.#transport.resume()
+  }
+
+  get canOpen(): boolean {
+    return !this.isGone && !this.#retired && this.#session.canOpen
+  }
+  get isIdle(): boolean {
+    return this.#session.numStreams === 0
+  }
+  /** It takes nothing new, for good. */
+  get isRetired(): boolean {
+    return this.#retired || this.isGone || this.#session.isDraining
+  }
+
+  /** Only where `canOpen`. */
+  start(handler: UpstreamHandler): void {
+    this.numRequests++
+    const request = new Http2Request(this, handler, this.#open)
+    handler.onReady(request)
+  }
+
+  /** No further exchange; closes with the last one. */
+  retire(): void {
+    this.#retired = true
+    if (this.isIdle) this.#close()
+  }
+
+  destroy(): void {
+    this.#close()
+  }
+
+  // ---- bytes in
+
+  // hot
+  onBytes(buf: Buffer, end: number): void {
+    this.#session.receive(buf, 0, end)
+    const touched = this.#touched
+    for (let i = 0; i < touched.length; i++) touched[i]!.endRead()
+    touched.length = 0
+  }
+
+  touch(request: Http2Request): void {
+    this.hasServed = true
+    if (request.isTouched) return
+    request.isTouched = true
+    this.#touched.push(request)
+  }
+
+  onRequest(): StreamHandler {
+    return NOBODY // servers open no streams: the session refuses them
+  }
+
+  onReady(): void {
+    this.#owner.onRoom(this)
+  }
+
+  /** What it has not looked at was told so one by one; what is under way finishes. */
+  onGoaway(): void {
+    this.retire()
+    this.#owner.onRoom(this) // who waits for a place here must look elsewhere
+  }
+
+  onStreamClosed(): void {
+    if (this.isGone) return
+    if (!this.isIdle) this.#owner.onRoom(this)
+    else if (this.isRetired) this.#close()
+    else {
+      this.#owner.onRoom(this)
+      if (this.isIdle) this.#owner.onLinkIdle(this)
+    }
+  }
+
+  onFatal(): void {
+    this.#flush()
+    this.#close()
+  }
+
+  // ---- bytes out
+
+  onOutput(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    atTurnEnd(this)
+  }
+
+  onTurnEnd(): void {
+    this.#flushing = false
+    if (!this.isGone) this.#flush()
+  }
+
+  // hot
+  #flush(): void {
+    const { output } = this.#session
+    this.#transport.cork()
+    output.take(this.#write)
+    this.#transport.uncork()
+    if (this.#transport.bufferedBytes === 0) output.reuse()
+  }
+
+  onDrain(): void {
+    this.#session.onSocketDrain()
+    if (!this.isGone) this.#flush()
+  }
+
+  // ---- ends
+
+  onEnd(): void {
+    this.#close()
+  }
+  onClose(): void {
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.isGone) return
+    this.isGone = true
+    this.#owner.onLinkClosed(this)
+    this.#session.destroy(NO_ERROR)
+    this.#flush() // the GOAWAY, if anybody still reads
+    this.#transport.destroy()
+  }
+}

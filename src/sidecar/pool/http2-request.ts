@@ -1,0 +1,159 @@
+/**
+ * One exchange on an HTTP/2 link: between a stream of the proxy and one of the session.
+ * In: calls of its handler, events of the session. Out: calls on both. Serves one exchange only.
+ */
+import { BODY_NONE, type BodyFraming } from '../codec/body.ts'
+import type { Head } from '../codec/head.ts'
+import { NO_FIELDS } from '../codec/http1/encode.ts'
+import { CANCEL, type ErrorCode, NO_ERROR, REFUSED_STREAM } from '../codec/http2/errors.ts'
+import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
+import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
+import { dropForbiddenTrailers } from '../codec/trailers.ts'
+import type { ResetFault, UpstreamExchange, UpstreamHandler } from './upstream.ts'
+
+/** What it asks of its link. */
+export interface Http2RequestOwner {
+  readonly peerId: string
+  readonly localAddress: string
+  /** The link itself is gone, and with it its streams. */
+  readonly isGone: boolean
+  readonly hasServed: boolean
+  touch(request: Http2Request): void
+}
+
+export class Http2Request implements UpstreamExchange, StreamHandler {
+  readonly encoder: Http2HeadEncoder
+  readonly reused: boolean
+  /** In the list of those touched in this read. */
+  isTouched = false
+  readonly #owner: Http2RequestOwner
+  readonly #handler: UpstreamHandler
+  readonly #h2: Http2Stream
+  readonly #generation: number
+  #over = false
+  #requestEnded = false
+  #responseEnded = false
+  #isTunnel = false
+  #queues = false
+
+  constructor(owner: Http2RequestOwner, handler: UpstreamHandler, open: (owner: StreamHandler) => Http2Stream) {
+    this.#owner = owner
+    this.#handler = handler
+    this.reused = owner.hasServed
+    this.#h2 = open(this)
+    this.#generation = this.#h2.generation
+    this.encoder = new Http2HeadEncoder(this.#h2)
+  }
+
+  get peerId(): string {
+    return this.#owner.peerId
+  }
+  get localAddress(): string {
+    return this.#owner.localAddress
+  }
+
+  // ---- the request, from its stream
+
+  /** END_STREAM stands on the head of a request without a body. */
+  beginRequest({ kind }: BodyFraming): void {
+    this.#requestEnded = kind === BODY_NONE && this.#handler.upgrade === ''
+  }
+
+  // hot
+  sendBody(buf: Buffer, start: number, end: number): void {
+    if (!this.#over && !this.#h2.sendData(buf, start, end)) this.#queues = true
+  }
+
+  sendTrailers(head: Head): void {
+    if (this.#over) return
+    this.encoder.trailers()
+    this.encoder.fields(head, NO_FIELDS)
+    this.#requestEnded = true
+    this.encoder.end(true)
+  }
+
+  sendEnd(): void {
+    if (this.#requestEnded || this.#over) return
+    this.#requestEnded = true
+    this.#h2.sendEnd()
+    if (this.#isTunnel && this.#responseEnded) this.#leave(null)
+  }
+
+  /** The link writes by itself at the end of the turn. */
+  flush(): boolean {
+    return !this.#queues
+  }
+  pause(): void {
+    if (!this.#over) this.#h2.pause()
+  }
+  resume(): void {
+    if (this.#over) return
+    this.#h2.resume()
+    if (!this.#over && !this.isTouched) this.#handler.onReadEnd()
+  }
+  cancel(): void {
+    this.#leave(CANCEL)
+  }
+
+  /** The events of one read are over. */
+  endRead(): void {
+    this.isTouched = false
+    if (!this.#over) this.#handler.onReadEnd()
+  }
+
+  // ---- the response, from the session
+
+  onHead(_h2: Http2Stream, head: Head, framing: BodyFraming): void {
+    this.#owner.touch(this)
+    const handler = this.#handler
+    if (head.status < 200) handler.onInterim(head)
+    else if (handler.upgrade !== '' && head.status < 300) {
+      this.#isTunnel = true
+      handler.onTunnel(head)
+    } else handler.onHead(head, framing)
+  }
+
+  // hot
+  onData(_h2: Http2Stream, buf: Buffer, start: number, end: number): void {
+    if (this.#over) return
+    this.#owner.touch(this)
+    this.#handler.onBody(buf, start, end)
+  }
+
+  onTrailers(_h2: Http2Stream, head: Head): void {
+    if (!this.#over && dropForbiddenTrailers(head, [])) this.#handler.onTrailers(head)
+  }
+
+  onEnd(): void {
+    if (this.#over) return
+    this.#responseEnded = true
+    if (!this.#isTunnel || this.#requestEnded) this.#leave(this.#requestEnded ? null : NO_ERROR)
+    this.#handler.onEnd()
+  }
+
+  onReset(_h2: Http2Stream, code: ErrorCode, remote: boolean): void {
+    if (this.#over) return
+    this.#over = true
+    this.#handler.onReset(this.#faultOf(code, remote), this.#owner.isGone ? 'closed' : `http2.${code}`)
+  }
+
+  onDrain(): void {
+    this.#queues = false
+    if (!this.#over) this.#handler.onUpstreamDrain()
+  }
+
+  #faultOf(code: ErrorCode, remote: boolean): ResetFault {
+    if (remote) return code === REFUSED_STREAM ? 'refused_stream' : 'remote_reset'
+    return this.#owner.isGone ? 'connection_termination' : 'protocol_error'
+  }
+
+  /** `code`: of a reset, `null` where both ways end by themselves. */
+  #leave(code: ErrorCode | null): void {
+    if (this.#over) return
+    this.#over = true
+    const h2 = this.#h2
+    if (h2.generation !== this.#generation) return
+    h2.owner = NOBODY // what is queued still goes out
+    if (code !== null) h2.reset(code)
+  }
+}
