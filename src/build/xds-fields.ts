@@ -43,8 +43,11 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.config.core.v3.HeaderValue': 'key value',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action',
   'envoy.config.core.v3.TcpKeepalive': 'keepalive_probes keepalive_time keepalive_interval',
-  'envoy.config.core.v3.HttpProtocolOptions': 'idle_timeout max_connection_duration max_requests_per_connection',
+  'envoy.config.core.v3.HttpProtocolOptions':
+    'idle_timeout max_connection_duration max_headers_count max_requests_per_connection',
   'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10',
+  'envoy.config.core.v3.Http2ProtocolOptions':
+    'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect',
   'envoy.type.v3.FractionalPercent': 'numerator denominator',
   'envoy.type.v3.Percent': 'value',
   'envoy.type.v3.Int64Range': 'start end',
@@ -70,7 +73,8 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name access_log use_remote_address forward_client_cert_details set_current_client_cert_details stream_idle_timeout request_headers_timeout request_timeout max_request_headers_kb generate_request_id',
+    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name access_log use_remote_address forward_client_cert_details set_current_client_cert_details stream_idle_timeout request_headers_timeout request_timeout delayed_close_timeout max_request_headers_kb generate_request_id http2_protocol_options upgrade_configs',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': 'upgrade_type',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing': '',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject uri dns',
@@ -125,7 +129,14 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
     'priority max_connections max_pending_requests max_requests max_retries',
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': 'common_http_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
+    'common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig':
+    'http_protocol_options http2_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig':
+    'http_protocol_options http2_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig':
+    'http_protocol_options http2_protocol_options',
   'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints load_balancing_weight priority',
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',

@@ -34,17 +34,19 @@ const httpPool = () =>
       }),
       maxRetries: supported(int(0), 'Most retries under way.', { default: 'no limit' }),
       idleTimeout: supported(duration(), 'How long an unused connection is kept.', { default: '1h' }),
-      h2UpgradePolicy: ignored(
+      h2UpgradePolicy: supported(
         enumOf({
-          DEFAULT: 'As the mesh has it.',
-          DO_NOT_UPGRADE: 'HTTP/1.1 stays HTTP/1.1.',
+          DEFAULT: 'HTTP/1.1 to the service.',
+          DO_NOT_UPGRADE: 'HTTP/1.1 stays HTTP/1.1 all the way.',
           UPGRADE: 'HTTP/2 to the service.',
         }),
-        'Whether HTTP/1.1 becomes HTTP/2.',
-        'the protocol is that of the service port',
+        'Whether HTTP/1.1 becomes HTTP/2, on ports for HTTP.',
+        { default: 'DEFAULT' },
       ),
-      useClientProtocol: ignored(bool(), "Keep the client's protocol.", 'the protocol is that of the service port'),
-      maxConcurrentStreams: ignored(int(0), 'Most streams on an HTTP/2 connection.', 'the default holds'),
+      useClientProtocol: supported(bool(), "Keep the client's protocol, on ports for HTTP.", { default: 'false' }),
+      maxConcurrentStreams: supported(int(0), 'Most streams on an HTTP/2 connection to the service.', {
+        default: '0, what the service allows',
+      }),
       http2KeepAlive: ignored(anything(), 'PING frames on HTTP/2 connections.', 'no PING is sent'),
     }),
     ['h2UpgradePolicy', 'useClientProtocol'],

@@ -12,7 +12,6 @@ import {
   clusterSni,
   PASSTHROUGH_CLUSTER,
 } from '../../xds/names.ts'
-import { EXTENSION, pack } from '../../xds/type-urls.ts'
 import type { Backends } from './backends.ts'
 import { effectivePolicy, type DestinationRules } from './destination-rule.ts'
 import { ContentCache } from './memo.ts'
@@ -28,10 +27,10 @@ import {
   type TransportSocket,
   type UpstreamTls,
 } from './tls.ts'
+import { httpOptions, outboundVersion, portHttpOptions } from './upstream-http.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const UNLIMITED = 0xffff_ffff
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 
 const { DiscoveryType: CLUSTER_TYPE, LbPolicy: LB_POLICY } = envoy.config.cluster.v3.Cluster
 
@@ -41,6 +40,7 @@ export const PASSTHROUGH = toResource('CDS', PASSTHROUGH_CLUSTER, {
   type: CLUSTER_TYPE.ORIGINAL_DST,
   lbPolicy: LB_POLICY.CLUSTER_PROVIDED,
   connectTimeout: duration(CONNECT_TIMEOUT_MS),
+  ...httpOptions('client'),
 })
 
 export const BLACK_HOLE = toResource('CDS', BLACK_HOLE_CLUSTER, {
@@ -119,6 +119,11 @@ function outboundCluster(
     ...discovery(name, simple),
     connectTimeout: duration(connectTimeout === undefined ? CONNECT_TIMEOUT_MS : parseDurationMs(connectTimeout)),
     ...poolLimits(policy.connectionPool),
+    ...portHttpOptions(
+      port.protocol,
+      outboundVersion(port.protocol, policy.connectionPool?.http),
+      policy.connectionPool,
+    ),
     ...transport(policy.tls, upstream, pipes ? withProxyHeader : bare),
     metadata: { filterMetadata: { istio: struct({ services: [{ host, name: serviceName, namespace }] }) } },
   }
@@ -151,23 +156,8 @@ function poolLimits(pool: ConnectionPool | undefined): Cluster {
     maxRequests: { value: http?.http2MaxRequests ?? UNLIMITED },
     maxRetries: { value: http?.maxRetries ?? UNLIMITED },
   }
-  return { circuitBreakers: { thresholds: [thresholds] }, ...connectionOptions(pool) }
-}
-
-function connectionOptions(pool: ConnectionPool | undefined): Cluster {
-  const { tcp, http } = pool ?? {}
-  const idleTimeout = http?.idleTimeout ?? tcp?.idleTimeout
-  const maxRequests = http?.maxRequestsPerConnection ?? 0
-  const common = {
-    ...(idleTimeout === undefined ? {} : { idleTimeout: duration(parseDurationMs(idleTimeout)) }),
-    ...(tcp?.maxConnectionDuration === undefined
-      ? {}
-      : { maxConnectionDuration: duration(parseDurationMs(tcp.maxConnectionDuration)) }),
-    ...(maxRequests === 0 ? {} : { maxRequestsPerConnection: { value: maxRequests } }),
-  }
-  const options = pack(EXTENSION.upstreamHttpOptions, { commonHttpProtocolOptions: common })
   return {
-    ...(Object.keys(common).length === 0 ? {} : { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: options } }),
+    circuitBreakers: { thresholds: [thresholds] },
     ...(tcp?.tcpKeepalive === undefined
       ? {}
       : { upstreamConnectionOptions: { tcpKeepalive: keepalive(tcp.tcpKeepalive) } }),

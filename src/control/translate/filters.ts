@@ -2,6 +2,7 @@
 import type { Codec, envoy } from '../../xds/generated/xds.js'
 import { EXTENSION, pack } from '../../xds/type-urls.ts'
 import type { Weighted } from './destination.ts'
+import { FROM_PROGRAM, FROM_STRANGER, OVER_LINK } from './http-limits.ts'
 import { ADS_SOURCE, duration, type Filter, type Listener, type RouteConfiguration } from './resource.ts'
 
 type ListenerFilter = NonNullable<Listener['listenerFilters']>[number]
@@ -40,9 +41,9 @@ export function outboundHttp(statPrefix: string, routeConfigName: string): Filte
     rds: { configSource: ADS_SOURCE, routeConfigName },
     httpFilters: HTTP_FILTERS,
     serverName: 'envoy',
+    ...FROM_PROGRAM,
     useRemoteAddress: { value: false },
     generateRequestId: { value: true },
-    streamIdleTimeout: duration(0),
   })
   return { name: HCM, typedConfig }
 }
@@ -59,9 +60,9 @@ export function inboundHttp(
     routeConfig,
     httpFilters: [...access, ...HTTP_FILTERS],
     serverName: 'istio-envoy',
+    ...(mutualTls ? OVER_LINK : FROM_STRANGER),
     useRemoteAddress: { value: false },
     generateRequestId: { value: true },
-    streamIdleTimeout: duration(0),
     forwardClientCertDetails: mutualTls ? 2 : 0,
     ...(mutualTls ? { setCurrentClientCertDetails: { subject: { value: true }, dns: true, uri: true } } : {}),
   })

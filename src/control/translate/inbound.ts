@@ -13,6 +13,7 @@ import type { Pod, PodPort, Protocol } from '../../client/contract.ts'
 import { ALPN_MESH, clusterName } from '../../xds/names.ts'
 import type { MtlsModes } from './authn.ts'
 import { portAccess, type AuthorizationPolicies } from './authz.ts'
+import { effectivePolicy, type DestinationRules } from './destination-rule.ts'
 import {
   HTTP_INSPECTOR,
   httpRbac,
@@ -39,6 +40,7 @@ import {
 import { podPortOf, selectsPod, type ConfigObject, type Resource, type Service } from './snapshot.ts'
 import type { MtlsMode } from './spec.ts'
 import { meshDownstream } from './tls.ts'
+import { httpOptions, inboundVersion, type HttpVersion } from './upstream-http.ts'
 
 const INBOUND = 1
 const CONNECT_TIMEOUT_MS = 10_000
@@ -54,10 +56,11 @@ export interface Inbound {
 
 const made = new ContentCache<Inbound>()
 
-/** Whom a pod lets in: by mutual TLS, and by policy. */
+/** Whom a pod lets in: by mutual TLS, and by policy; and how its own Services are talked to. */
 export interface InboundRules {
   modes: MtlsModes
   authorization: AuthorizationPolicies
+  destinations: DestinationRules
 }
 
 /** What the pod receives on `port`; `services` are those that anybody sees. */
@@ -65,16 +68,18 @@ export function inboundResources(
   pod: Pod,
   port: PodPort,
   services: readonly Service[],
-  { modes, authorization }: InboundRules,
+  { modes, authorization, destinations }: InboundRules,
 ): Inbound {
   const behind = servicesAt(pod, port, services)
   const mode = modes.modeOf(pod, port.containerPort)
-  const handling = handlingOf(pod, port, services)
+  const protocol = protocolOf(pod, port, behind)
+  const handling = HANDLING[protocol]
+  const version = handling === 'tcp' ? undefined : versionOf(pod, port, protocol, behind, destinations)
   const policies = authorization.of(pod)
   const named = policies.map(({ metadata, spec }) => [metadata.namespace, metadata.name, spec])
-  const content = JSON.stringify([handling, mode, behind.map((s) => s.host), named])
+  const content = JSON.stringify([handling, version, mode, behind.map((s) => s.host), named])
   return made.get(pod, String(port.containerPort), content, () => {
-    const cluster = inboundCluster(pod, port, behind)
+    const cluster = inboundCluster(pod, port, behind, version)
     const chains = new InboundChains(port.containerPort, operationOf(port, behind), policies)
     const listeners = inboundListeners(pod, port, handling, mode, chains)
     return {
@@ -98,11 +103,29 @@ function protocolOf(pod: Pod, port: PodPort, services: readonly Service[]): Prot
   return services[0]?.ports.find((p) => podPortOf(p, pod) === port)?.protocol ?? 'auto'
 }
 
+/** A client that keeps its protocol keeps it to the very program. */
+function versionOf(
+  pod: Pod,
+  port: PodPort,
+  protocol: Protocol,
+  [service]: readonly Service[],
+  destinations: DestinationRules,
+): HttpVersion {
+  const number = service?.ports.find((p) => podPortOf(p, pod) === port)?.port
+  if (service === undefined || number === undefined) return inboundVersion(protocol, undefined)
+  return inboundVersion(protocol, effectivePolicy(destinations.lookup(service), number).connectionPool?.http)
+}
+
 function operationOf(port: PodPort, [service]: readonly Service[]): string {
   return `${service?.host ?? 'inbound'}:${port.containerPort}/*`
 }
 
-function inboundCluster(pod: Pod, port: PodPort, services: readonly Service[]): Cluster {
+function inboundCluster(
+  pod: Pod,
+  port: PodPort,
+  services: readonly Service[],
+  version: HttpVersion | undefined,
+): Cluster {
   const name = clusterName('inbound', port.containerPort, '', '')
   const endpoint = { address: socketAddress(pod.address, port.appPort) }
   return {
@@ -110,6 +133,7 @@ function inboundCluster(pod: Pod, port: PodPort, services: readonly Service[]): 
     type: 0,
     connectTimeout: duration(CONNECT_TIMEOUT_MS),
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ endpoint }] }] },
+    ...(version === undefined ? {} : httpOptions(version)),
     metadata: {
       filterMetadata: {
         istio: struct({ services: services.map((s) => ({ host: s.host, name: s.name, namespace: s.namespace })) }),

@@ -3,7 +3,7 @@
  * transparent pods share. Pure.
  */
 import { tcpProxy } from './filters.ts'
-import { duration, pipe, socketAddress, toResource } from './resource.ts'
+import { duration, pipe, socketAddress, toResource, type Cluster } from './resource.ts'
 import type { Resource } from './snapshot.ts'
 import { RAW_BUFFER, withProxyHeader } from './tls.ts'
 
@@ -23,13 +23,14 @@ export function opaqueListener(address: string, port: number, cluster: string): 
   })
 }
 
-/** One UNIX socket, behind a PROXY header and without TLS. */
-export function pipeCluster(name: string, path: string): Resource {
+/** One UNIX socket, behind a PROXY header and without TLS. `http`: what requests speak there, if any come. */
+export function pipeCluster(name: string, path: string, http: Cluster = {}): Resource {
   return toResource('CDS', name, {
     name,
     type: STATIC,
     connectTimeout: duration(CONNECT_TIMEOUT_MS),
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ endpoint: { address: pipe(path) } }] }] },
+    ...http,
     transportSocket: withProxyHeader(RAW_BUFFER),
   })
 }

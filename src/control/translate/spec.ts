@@ -24,6 +24,7 @@ export type TrafficPolicy = NonNullable<DestinationRuleSpec['trafficPolicy']>
 export type TrafficBlocks = Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'tls'>
 export type Subset = NonNullable<DestinationRuleSpec['subsets']>[number]
 export type ConnectionPool = NonNullable<TrafficPolicy['connectionPool']>
+export type HttpPool = NonNullable<ConnectionPool['http']>
 export type ClientTls = NonNullable<TrafficPolicy['tls']>
 
 export type AuthorizationRule = NonNullable<AuthorizationPolicySpec['rules']>[number]

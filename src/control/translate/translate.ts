@@ -59,7 +59,7 @@ function sidecarResources(snapshot: Snapshot, proxy: Proxy): ProxyResources {
   const config = configOf(snapshot)
   const view = outboundView(services, objectsOf(snapshot, 'VirtualService'), client, config)
   const modes = modesOf(snapshot)
-  const inbound = inboundOf(pod, services, modes, authorizationOf(snapshot))
+  const inbound = inboundOf(pod, services, modes, authorizationOf(snapshot), rulesOf(snapshot, client))
   const egress = pod.egressPipe === undefined ? NOTHING : egressResources(pod, snapshot.pods, config)
   const own =
     pod.transparent === undefined
@@ -225,16 +225,24 @@ export function authorizationOf(snapshot: Snapshot): AuthorizationPolicies {
 type Policies = AuthorizationPolicies
 type InboundSide = Pick<ProxyResources, 'CDS' | 'LDS'>
 
-const inboundOf = memo((pod: Pod, services: Services, modes: MtlsModes, authorization: Policies): InboundSide => {
-  const CDS = new Map<string, Resource>()
-  const LDS = new Map<string, Resource>()
-  for (const port of pod.ports) {
-    const { cluster, listeners } = inboundResources(pod, port, services, { modes, authorization })
-    CDS.set(cluster.name, cluster)
-    for (const listener of listeners) LDS.set(listener.name, listener)
-  }
-  return { CDS, LDS }
-})
+const inboundOf = memo(
+  (
+    pod: Pod,
+    services: Services,
+    modes: MtlsModes,
+    authorization: Policies,
+    destinations: DestinationRules,
+  ): InboundSide => {
+    const CDS = new Map<string, Resource>()
+    const LDS = new Map<string, Resource>()
+    for (const port of pod.ports) {
+      const { cluster, listeners } = inboundResources(pod, port, services, { modes, authorization, destinations })
+      CDS.set(cluster.name, cluster)
+      for (const listener of listeners) LDS.set(listener.name, listener)
+    }
+    return { CDS, LDS }
+  },
+)
 
 function upstreamRoutes(pod: Pod, { context, routes }: OutboundView): Resources {
   const resources = new Map<string, Resource>()

@@ -11,6 +11,7 @@ import { ContentCache, memo } from './memo.ts'
 import { pipeCluster } from './opaque.ts'
 import { anyAddress, toResource, type Resources } from './resource.ts'
 import type { Resource, Service } from './snapshot.ts'
+import { httpOptions } from './upstream-http.ts'
 
 const OUTBOUND = 2
 /** Istio's port of virtualOutbound: nobody calls it, but people look for it. */
@@ -41,5 +42,5 @@ export function captureListener(pod: Pod, services: readonly Service[], allowAny
 
 /** Where connections go that no Service is for: to the gateway, which goes where their header says. */
 export const passthroughByPipe = memo(({ egressPipe }: PodTransparent): Resource =>
-  pipeCluster(PASSTHROUGH_CLUSTER, egressPipe),
+  pipeCluster(PASSTHROUGH_CLUSTER, egressPipe, httpOptions('client')),
 )
