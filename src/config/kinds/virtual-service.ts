@@ -228,11 +228,7 @@ const spec = object(
       default: '[mesh]',
     }),
     http: supported(list(httpRule()), 'Rules for HTTP; the first that matches counts.'),
-    tls: ignored(
-      list(tlsRule()),
-      'Rules for TLS passed through, by server name.',
-      'TLS connections go where they were meant to',
-    ),
+    tls: supported(list(tlsRule()), 'Rules for TLS passed through, by server name, on ports for TLS.'),
     tcp: supported(list(tcpRule()), 'Rules for other connections.'),
     exportTo: supported(exportTo(), 'Namespaces that see the rules.', { default: "['*']" }),
   },

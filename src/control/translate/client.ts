@@ -32,8 +32,8 @@ const rulesReadLabels = memo(
   (virtualServices: readonly ConfigObject[], destinationRules: readonly ConfigObject[]): boolean => {
     if (destinationRules.some((o) => (o.spec as DestinationRuleSpec).workloadSelector !== undefined)) return true
     return virtualServices.some((o) => {
-      const { http = [], tcp = [] } = o.spec as VirtualServiceSpec
-      return [...http, ...tcp].some((rule) => rule.match?.some((m) => m.sourceLabels !== undefined))
+      const { http = [], tcp = [], tls = [] } = o.spec as VirtualServiceSpec
+      return [...http, ...tcp, ...tls].some((rule) => rule.match?.some((m) => m.sourceLabels !== undefined))
     })
   },
 )

@@ -11,9 +11,7 @@ import {
   PASSTHROUGH_CLUSTER,
   VIRTUAL_OUTBOUND,
 } from '../../xds/names.ts'
-import { matchesSource } from './client.ts'
 import type { OutboundContext } from './context.ts'
-import { weightedClusters, type Weighted } from './destination.ts'
 import {
   HTTP_INSPECTOR,
   INSPECTION_TIMEOUT,
@@ -22,7 +20,9 @@ import {
   PLAINTEXT_HTTP,
   PROXY_PROTOCOL,
   tcpProxy,
+  TLS_INSPECTOR,
 } from './filters.ts'
+import { l4Plan, type L4Plan } from './l4-plan.ts'
 import { ContentCache, getOrMake, memo } from './memo.ts'
 import type { MeshConfig } from './mesh-config.ts'
 import { HANDLING } from './protocols.ts'
@@ -43,7 +43,7 @@ type ListenerParts = Pick<
 >
 
 /** Unbound listeners, the same for all proxies of a client. */
-export function sharedListeners(context: OutboundContext): Resources {
+export function sharedListeners(context: OutboundContext, config: MeshConfig): Resources {
   const resources = new Map<string, Resource>()
   for (const service of context.services) {
     for (const port of service.ports) {
@@ -54,7 +54,8 @@ export function sharedListeners(context: OutboundContext): Resources {
       for (const address of [service.address, service.address6]) {
         const name = `${address}_${port.port}`
         const head = { ...listenerHead(name, address, port.port), bindToPort: { value: false } }
-        resources.set(name, serviceListener(service, head, { service, port, routeName: String(port.port) }, context))
+        const target = { service, port, routeName: String(port.port) }
+        resources.set(name, serviceListener(service, head, target, context, config))
       }
     }
   }
@@ -88,7 +89,7 @@ export function podListeners(pod: Pod, context: OutboundContext, config: MeshCon
     if (service === undefined || port === undefined) continue
     const name = `${LOOPBACK}_${listenPort}`
     const target = { service, port, routeName: upstreamRoute(host, number) }
-    resources.set(name, serviceListener(pod, listenerHead(name, LOOPBACK, listenPort), target, context))
+    resources.set(name, serviceListener(pod, listenerHead(name, LOOPBACK, listenPort), target, context, config))
   }
   return resources
 }
@@ -122,12 +123,19 @@ interface Target {
 
 const made = new ContentCache<Resource>()
 
-/** A listener for one Service's port; made anew only when its protocol or its TCP targets change. */
-function serviceListener(owner: object, head: Listener, target: Target, context: OutboundContext): Resource {
+/** A listener for one Service's port; made anew only when its protocol or its targets without HTTP change. */
+function serviceListener(
+  owner: object,
+  head: Listener,
+  target: Target,
+  context: OutboundContext,
+  { allowAny }: MeshConfig,
+): Resource {
   const { name = '' } = head
-  const targets = tcpTargets(target.service, target.port.port, context)
-  const content = JSON.stringify([target.service.host, target.port, targets])
-  return made.get(owner, name, content, () => toResource('LDS', name, { ...head, ...serviceParts(target, targets) }))
+  const { service, port } = target
+  const plan = l4Plan(service, port, context, allowAny)
+  const content = JSON.stringify([service.host, port, plan])
+  return made.get(owner, name, content, () => toResource('LDS', name, { ...head, ...serviceParts(target, plan) }))
 }
 
 /** Route configuration of an explicit port. */
@@ -143,9 +151,17 @@ function httpFilter(name: string, routeConfigName: string): Filter {
   return outboundHttp(`outbound_${name}`, routeConfigName)
 }
 
-function serviceParts({ service, port, routeName }: Target, targets: readonly Weighted[]): ListenerParts {
+function serviceParts({ service, port, routeName }: Target, { byServerName, others }: L4Plan): ListenerParts {
+  const statPrefix = clusterName('outbound', port.port, '', service.host)
+  const tcp = { filters: [tcpProxy(statPrefix, others)] }
+  if (byServerName.length > 0) {
+    const chains = byServerName.map(({ serverNames, targets }) => ({
+      filterChainMatch: { serverNames: [...serverNames] },
+      filters: [tcpProxy(statPrefix, targets)],
+    }))
+    return { listenerFilters: [TLS_INSPECTOR], ...INSPECTION_TIMEOUT, filterChains: chains, defaultFilterChain: tcp }
+  }
   const http = httpFilter(`${service.host}_${port.port}`, routeName)
-  const tcp = { filters: [tcpProxy(clusterName('outbound', port.port, '', service.host), targets)] }
   const handling = HANDLING[port.protocol]
   if (handling !== 'sniff') return { filterChains: [handling === 'http' ? { filters: [http] } : tcp] }
   return {
@@ -154,24 +170,4 @@ function serviceParts({ service, port, routeName }: Target, targets: readonly We
     filterChains: [{ filterChainMatch: { applicationProtocols: PLAINTEXT_HTTP }, filters: [http] }],
     defaultFilterChain: tcp,
   }
-}
-
-/**
- * Where TCP goes: as the first TCP rule that holds here says, or else to the Service. A rule with `destinationSubnets`
- * never holds: a Service's addresses are virtual.
- */
-function tcpTargets(
-  service: Service,
-  port: number,
-  { client, byHost, virtualServices }: OutboundContext,
-): readonly Weighted[] {
-  const virtualService = virtualServices.lookup(service.host)
-  const rule = virtualService?.tcp.find(({ match = [] }) => {
-    return (
-      match.length === 0 ||
-      match.some((m) => (m.destinationSubnets ?? []).length === 0 && matchesSource(m, client, port))
-    )
-  })
-  const targets = weightedClusters(rule?.route ?? [], virtualService?.namespace ?? '', port, byHost)
-  return targets.length > 0 ? targets : [{ cluster: clusterName('outbound', port, '', service.host), weight: 0 }]
 }

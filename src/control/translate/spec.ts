@@ -13,6 +13,7 @@ export type StringMatch = NonNullable<HttpMatch['uri']>
 export type HttpRedirect = NonNullable<HttpRule['redirect']>
 export type HttpRetry = NonNullable<HttpRule['retries']>
 export type TcpRule = NonNullable<VirtualServiceSpec['tcp']>[number]
+export type TlsRule = NonNullable<VirtualServiceSpec['tls']>[number]
 export type WeightedDestination = TcpRule['route'][number]
 export type Destination = WeightedDestination['destination']
 

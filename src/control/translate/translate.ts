@@ -135,7 +135,7 @@ function outboundView(services: Services, virtualServices: Objects, client: Clie
       context,
       routes,
       portRoutes: portRoutes(visible, routes),
-      listeners: sharedListeners(context),
+      listeners: sharedListeners(context, config),
       names: namesOf(services, client.namespace),
     }
   })

@@ -38,8 +38,8 @@ export interface ListenerSpec {
 }
 
 /**
- * Envoy's order: server name before transport before application protocols, the more specific first. Chains of one
- * listener differ in transport and protocols here, so the first that fits with the most conditions is it.
+ * Envoy's order: server name before transport before application protocols; of server names the exact one, then the
+ * longest pattern. Of chains that fit equally well the first.
  */
 export function chooseChain(spec: ListenerSpec, seen: Seen): FilterChain | null {
   let best: FilterChain | null = null
@@ -90,12 +90,17 @@ function share<T>(cells: Map<string, { list: T }>, key: string, fresh: { list: T
 function scoreOf(chain: FilterChain, seen: Seen): number {
   if (chain.transport !== '' && chain.transport !== seen.transport) return -1
   if (chain.protocols.length > 0 && !chain.protocols.some((p) => seen.protocols.includes(p))) return -1
-  if (chain.serverNames.length > 0 && !chain.serverNames.some((name) => serverNameFits(name, seen.sni))) return -1
-  return (
-    (chain.serverNames.length > 0 ? 4 : 0) + (chain.transport === '' ? 0 : 2) + (chain.protocols.length > 0 ? 1 : 0)
-  )
+  const name = serverNameScore(chain.serverNames, seen.sni)
+  if (chain.serverNames.length > 0 && name === 0) return -1
+  return 4 * name + (chain.transport === '' ? 0 : 2) + (chain.protocols.length > 0 ? 1 : 0)
 }
 
-function serverNameFits(pattern: string, sni: string): boolean {
-  return pattern.startsWith('*.') ? sni.endsWith(pattern.slice(1)) : pattern === sni
+/** 0: none of them fits. A pattern is longer than what it leaves out, so an exact name is above every one. */
+function serverNameScore(patterns: readonly string[], sni: string): number {
+  let best = 0
+  for (const pattern of patterns) {
+    if (pattern === sni) return sni.length + 1
+    if (pattern.startsWith('*.') && sni.endsWith(pattern.slice(1))) best = Math.max(best, pattern.length - 1)
+  }
+  return best
 }
