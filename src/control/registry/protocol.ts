@@ -1,6 +1,7 @@
 /**
  * The protocol of a Service's port, from its `appProtocol` or the prefix of its name.
- * Source: Istio 1.30, pkg/config/kube/conversion.go (ConvertProtocol). gRPC-Web and WebSocket are HTTP to a proxy.
+ * Source: Istio 1.30, pkg/config/kube/conversion.go (ConvertProtocol). gRPC-Web and WebSocket are HTTP to a proxy: nobody
+ * translates gRPC-Web here. PostgreSQL has a name of its own here, where Istio looks at the first bytes and finds TCP.
  */
 import type { Protocol } from '../../client/contract.ts'
 
@@ -15,6 +16,8 @@ const BY_NAME: Readonly<Record<string, Protocol>> = {
   mongo: 'tcp',
   redis: 'tcp',
   mysql: 'tcp',
+  postgres: 'tcp',
+  postgresql: 'tcp',
 }
 
 const BY_APP_PROTOCOL: Readonly<Record<string, Protocol>> = {
