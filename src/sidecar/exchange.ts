@@ -21,6 +21,8 @@ export class Exchange {
   authority = ''
   /** `HTTP/1.1`, `HTTP/2` */
   httpVersion = ''
+  /** The program at its beginning spoke HTTP/2, whatever the proxies between speak. */
+  cameAsHttp2 = false
   requestId = ''
   userAgent = ''
   forwardedFor = ''
@@ -82,6 +84,7 @@ export class Exchange {
     this.path = ''
     this.authority = ''
     this.httpVersion = ''
+    this.cameAsHttp2 = false
     this.requestId = ''
     this.userAgent = ''
     this.forwardedFor = ''

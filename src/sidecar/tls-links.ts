@@ -33,7 +33,7 @@ export function createAcceptor(credentials: CredentialSource, tls: ChainTls): Ac
       acceptor.accept(raw, head, (error, socket, peer) => {
         const der = peer === null ? undefined : socket?.getPeerX509Certificate()?.raw
         const certSha256 = der === undefined ? '' : createHash('sha256').update(der).digest('hex')
-        done(error, socket, peer, certSha256)
+        done(error, socket, peer, certSha256, socket?.alpnProtocol || '')
       })
     },
     close: () => acceptor.close(),

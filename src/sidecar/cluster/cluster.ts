@@ -4,7 +4,7 @@
  */
 import { addressLabel, type IpAddress } from '../pool/address.ts'
 import { type Dialer, proxyHeader } from '../pool/dial.ts'
-import { Http1Pool, type Limits } from '../pool/pool.ts'
+import { type Limits, Pool } from '../pool/pool.ts'
 import { UNKNOWN_WORKLOAD } from '../workload.ts'
 import { ALPN_HTTP } from '../../xds/names.ts'
 import { Endpoint } from './endpoint.ts'
@@ -65,7 +65,9 @@ export class Cluster {
       spec.passthrough !== this.spec.passthrough ||
       spec.connectTimeoutMs !== this.spec.connectTimeoutMs ||
       spec.idleTimeoutMs !== this.spec.idleTimeoutMs ||
-      spec.maxRequestsPerConnection !== this.spec.maxRequestsPerConnection
+      spec.maxRequestsPerConnection !== this.spec.maxRequestsPerConnection ||
+      spec.version !== this.spec.version ||
+      JSON.stringify(spec.http2) !== JSON.stringify(this.spec.http2)
     this.spec = spec
     this.limits.maxConnections = spec.maxConnections
     this.limits.maxPending = spec.maxPending
@@ -156,8 +158,18 @@ export class Cluster {
     // the same cluster may carry opaque TCP (tcp-proxy.ts says so itself): a pool speaks HTTP
     const httpTls = tls?.alpn.includes('istio') === true ? { ...tls, alpn: ALPN_HTTP } : tls
     const { address } = spec
-    const settings = { address, tls: httpTls, header, connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection }
-    const pool = new Http1Pool(dialer, settings, this.limits, nowMs)
+    const { version, http2 } = this.spec
+    const settings = {
+      address,
+      tls: httpTls,
+      header,
+      connectTimeoutMs,
+      idleTimeoutMs,
+      maxRequestsPerConnection,
+      version,
+      http2,
+    }
+    const pool = new Pool(dialer, settings, this.limits, nowMs)
     return new Endpoint({ ...spec, tls, proxyHeader: announces, pool })
   }
 

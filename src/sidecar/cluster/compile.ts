@@ -3,6 +3,7 @@
  * for a resource that cannot be honoured (the caller keeps its last good version).
  */
 import { type Address, addressLabel } from '../pool/address.ts'
+import { compileHttp2 } from '../http2-limits.ts'
 import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 import { envoy, type google } from '../../xds/generated/xds.js'
 import { ISTIO_METADATA, parseClusterName, PASSTHROUGH_CLUSTER, TRANSPORT_SOCKET_MATCH } from '../../xds/names.ts'
@@ -12,6 +13,7 @@ import type { ClusterSpec, EndpointSpec, LbPolicy, Transport, TransportMatch } f
 type Cluster = envoy.config.cluster.v3.Cluster
 type Assignment = envoy.config.endpoint.v3.ClusterLoadAssignment
 type SocketMatch = envoy.config.cluster.v3.Cluster.TransportSocketMatch
+type HttpOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions
 type TlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 
 const { DiscoveryType: DISCOVERY, LbPolicy: POLICY } = envoy.config.cluster.v3.Cluster
@@ -32,10 +34,11 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
   const name = cluster.name ?? ''
   if (name === '') throw new Error('a cluster needs a name')
   const thresholds = cluster.circuitBreakers?.thresholds?.[0]
-  const http = unpack(
+  const options = unpack(
     EXTENSION.upstreamHttpOptions,
     cluster.typedExtensionProtocolOptions?.['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
-  )?.commonHttpProtocolOptions
+  )
+  const http = options?.commonHttpProtocolOptions
   const kind = kindOf(cluster)
   const defaultTransport = compileTransport(cluster.transportSocket)
   const isRelay = kind === 'static' && name === PASSTHROUGH_CLUSTER && defaultTransport.proxyHeader
@@ -47,6 +50,7 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     idleTimeoutMs: durationMs(http?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS) || DEFAULT_IDLE_TIMEOUT_MS,
     maxRequestsPerConnection: http?.maxRequestsPerConnection?.value ?? 0,
+    ...compileVersion(options),
     lbPolicy: lbPolicyOf(cluster),
     maxConnections: thresholds?.maxConnections?.value ?? Infinity,
     maxPending: thresholds?.maxPendingRequests?.value ?? Infinity,
@@ -56,6 +60,15 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     serviceHost: serviceHostOf(cluster),
     endpoints: kind === 'static' ? compileEndpoints(cluster.loadAssignment ?? {}) : [],
   } satisfies ClusterSpec)
+}
+
+/** HttpProtocolOptions: exactly one of three; without any HTTP/1.1. */
+function compileVersion(options: HttpOptions | undefined): Pick<ClusterSpec, 'version' | 'http2'> {
+  const { explicitHttpConfig: explicit, autoConfig: auto, useDownstreamProtocolConfig: client } = options ?? {}
+  if (auto) return { version: 'auto', http2: compileHttp2(auto.http2ProtocolOptions) }
+  if (client) return { version: 'client', http2: compileHttp2(client.http2ProtocolOptions) }
+  if (explicit?.http2ProtocolOptions) return { version: 'http2', http2: compileHttp2(explicit.http2ProtocolOptions) }
+  return { version: 'http1', http2: {} }
 }
 
 function kindOf(cluster: Cluster): ClusterSpec['kind'] {

@@ -1,7 +1,7 @@
 /** One upstream host: where it is, who it is, how busy it is, and its connections. Kept across pushes while unchanged. */
 import type { Address } from '../pool/address.ts'
 import type { TlsTarget } from '../pool/dial.ts'
-import type { Http1Pool } from '../pool/pool.ts'
+import type { Pool } from '../pool/pool.ts'
 import type { Workload } from '../workload.ts'
 
 export class Endpoint {
@@ -11,7 +11,7 @@ export class Endpoint {
   /** Connections to it begin with a PROXY header. */
   readonly proxyHeader: boolean
   readonly workload: Workload
-  readonly pool: Http1Pool
+  readonly pool: Pool
   weight: number
   /** Requests and TCP connections under way. */
   numActive = 0
@@ -25,7 +25,7 @@ export class Endpoint {
     proxyHeader: boolean
     workload: Workload
     weight: number
-    pool: Http1Pool
+    pool: Pool
   }) {
     this.address = init.address
     this.label = init.label

@@ -37,6 +37,7 @@ const NAMES = [
   'x-envoy-original-path',
   'x-envoy-peer-metadata',
   'x-envoy-peer-metadata-id',
+  'x-envoy-peer-protocol',
   'x-envoy-upstream-service-time',
   'x-envoy-overloaded',
   'sec-websocket-key',

@@ -7,6 +7,7 @@ import { compileAddress, durationMs } from '../cluster/compile.ts'
 import type { NetworkFilter } from '../filter/chain.ts'
 import { compileHttpFilters, compileNetworkFilter } from '../filter/compile.ts'
 import type { HttpSettings, ProxyContext, TcpSettings } from '../stream/context.ts'
+import { compileHttp2 } from '../http2-limits.ts'
 import type { RouteCell } from '../route/table.ts'
 import { envoy } from '../../xds/generated/xds.js'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
@@ -31,6 +32,7 @@ export interface ListenerRefs {
 }
 
 const TRAFFIC_INBOUND = envoy.config.core.v3.TrafficDirection.INBOUND
+const { CodecType: CODEC } = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 const FORWARD =
   envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails
 const DEFAULT_IDLE_MS = 3_600_000
@@ -122,6 +124,7 @@ function compileNetwork(chain: XdsChain, inbound: boolean, refs: ListenerRefs): 
 function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs): HttpSettings {
   const rds = manager.rds?.routeConfigName ?? ''
   if (rds === '' && !manager.routeConfig) throw new Error('an HTTP connection manager has no routes')
+  const maxHeadBytes = (manager.maxRequestHeadersKb?.value ?? DEFAULT_MAX_HEAD_KB) * 1024
   const forward = manager.forwardClientCertDetails
   return {
     proxy: refs.proxy,
@@ -133,9 +136,11 @@ function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs):
     clientCert: forward === FORWARD.SANITIZE_SET ? 'set' : forward === FORWARD.APPEND_FORWARD ? 'append' : 'sanitize',
     forwardProxy: rds === HTTP_PROXY_ROUTE,
     idleTimeoutMs: durationMs(manager.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_MS) || DEFAULT_IDLE_MS,
+    codec: manager.codecType === CODEC.HTTP1 ? 'http1' : manager.codecType === CODEC.HTTP2 ? 'http2' : 'auto',
+    http2: { maxHeaderListBytes: maxHeadBytes, ...compileHttp2(manager.http2ProtocolOptions) },
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout, DEFAULT_STREAM_IDLE_MS),
     headersTimeoutMs: durationMs(manager.requestHeadersTimeout, 0) || DEFAULT_HEADERS_MS,
-    maxHeadBytes: (manager.maxRequestHeadersKb?.value ?? DEFAULT_MAX_HEAD_KB) * 1024,
+    maxHeadBytes,
   }
 }
 

@@ -6,6 +6,8 @@ import type { ConnectionInfo } from '../stream/context.ts'
 /** An accepted connection, after TLS. */
 export interface Downlink extends TunnelSide {
   info: ConnectionInfo
+  /** What TLS has agreed on, '' for nothing. */
+  alpn: string
 }
 
 /** What is known of a connection before its own first byte; `null` where its socket says it. */

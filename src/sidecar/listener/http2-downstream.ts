@@ -60,7 +60,7 @@ export class Http2Downstream
     this.#session = new Session(
       {
         role: 'server',
-        limits: isPeer ? settings.peerHttp2 : settings.http2,
+        limits: settings.http2,
         budgets: isPeer ? MESH_PEER_BUDGETS : STRANGER_BUDGETS,
         nowMs,
       },

@@ -20,9 +20,14 @@ import {
   type ListenerSpec,
   shareFilters,
 } from './filter-chain.ts'
+import { Http2Downstream } from './http2-downstream.ts'
 import { inspect, type Seen } from './inspector.ts'
 import { NO_HEADER, type Opening, readProxyHeader } from './proxy-header.ts'
 import { TcpProxy } from './tcp-proxy.ts'
+
+/** ALPN names that say which HTTP it is; Istio's own between proxies. */
+const HTTP2_NAMES = new Set(['h2', 'istio-h2'])
+const HTTP1_NAMES = new Set(['http/1.0', 'http/1.1', 'istio-http/1.0', 'istio-http/1.1'])
 
 /** A verified peer of a TLS connection. */
 export interface TlsPeer {
@@ -34,7 +39,13 @@ export interface Acceptor {
   accept(
     raw: net.Socket,
     head: Buffer | null,
-    done: (error: Error | null, socket: net.Socket | null, peer: TlsPeer | null, certSha256: string) => void,
+    done: (
+      error: Error | null,
+      socket: net.Socket | null,
+      peer: TlsPeer | null,
+      certSha256: string,
+      alpn: string,
+    ) => void,
   ): void
   close(): void
 }
@@ -158,10 +169,11 @@ export class Listener implements ConnectionOwner {
       acceptor = this.#deps.acceptor(tls)
       this.#acceptors.set(key, acceptor)
     }
-    acceptor.accept(raw, head, (error, socket, peer, certSha256) => {
+    acceptor.accept(raw, head, (error, socket, peer, certSha256, alpn) => {
       if (error !== null || socket === null) return
       const link = plainLink(raw, seen, origin)
       link.socket = socket
+      link.alpn = alpn
       if (peer !== null) {
         link.info.peerId = peer.spiffeId
         link.info.clientCert = `By=${this.#deps.ownId()};Hash=${certSha256};Subject="";URI=${peer.spiffeId}`
@@ -175,15 +187,23 @@ export class Listener implements ConnectionOwner {
     const { dialer, onConnect } = this.#deps
     if (network.kind === 'http') {
       const { settings } = network
-      const connect = settings.forwardProxy ? onConnect : null
-      const downstream = new Downstream(link, settings, this, { connect, http2: null })
-      this.#connections.set(downstream, chainKey(chain))
-      downstream.start(head)
+      const http2 = (next: Downlink, first: Buffer | null): void => {
+        this.#run(new Http2Downstream(next, settings, this), chain, first)
+      }
+      if (settings.codec === 'http2' || HTTP2_NAMES.has(link.alpn)) http2(link, head)
+      else {
+        const connect = settings.forwardProxy ? onConnect : null
+        const sniffs = settings.codec === 'auto' && !HTTP1_NAMES.has(link.alpn)
+        this.#run(new Downstream(link, settings, this, { connect, http2: sniffs ? http2 : null }), chain, head)
+      }
     } else {
-      const proxy = new TcpProxy(link, network.settings, this, dialer)
-      this.#connections.set(proxy, chainKey(chain))
-      proxy.start(head)
+      this.#run(new TcpProxy(link, network.settings, this, dialer), chain, head)
     }
+  }
+
+  #run(connection: Connection & { start(head: Buffer | null): void }, chain: FilterChain, head: Buffer | null): void {
+    this.#connections.set(connection, chainKey(chain))
+    connection.start(head)
   }
 
   onClosed(connection: Connection): void {
@@ -225,5 +245,5 @@ function plainLink(raw: net.Socket, seen: Seen, { source, local, originalDst }: 
     originalDst,
     clientCert: '',
   }
-  return { socket: raw, raw, info }
+  return { socket: raw, raw, info, alpn: '' }
 }

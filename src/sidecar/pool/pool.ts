@@ -1,12 +1,14 @@
 /**
- * The connections to one endpoint: idle ones, newest first, and those who wait for one.
- * In: handlers that want an exchange. Out: `onReady` with a connection, or `onPoolFailure`. Owns: its connections.
- * A waiter takes whichever comes first, a connection that falls idle or the one dialled for it.
+ * The connections to one endpoint: links of HTTP/2 that all share, idle ones of HTTP/1.1, newest first, and those who
+ * wait for a place. In: handlers that want an exchange. Out: `onReady` with one, or `onPoolFailure`. Owns: its connections.
+ * A waiter takes whatever comes first: a connection that falls idle, room on a link, or what was dialled for it.
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
+import type { SessionLimits } from '../codec/http2/options.ts'
 import type { Address } from './address.ts'
 import { type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
 import { Http1Connection, type Http1Owner } from './http1.ts'
+import { Http2Link, type Http2Owner } from './http2-link.ts'
 import type { UpstreamHandler } from './upstream.ts'
 
 /** Circuit limits of a cluster, shared by the pools of its endpoints (Envoy: circuit_breakers). */
@@ -19,6 +21,12 @@ export interface Limits {
   numRequests: number
 }
 
+/**
+ * Which HTTP is spoken (Envoy: HttpProtocolOptions). `auto`: what TLS agrees on, without it HTTP/1.1.
+ * `client`: the same over TLS, without it what the client of each request speaks.
+ */
+export type HttpVersion = 'http1' | 'http2' | 'auto' | 'client'
+
 export interface PoolSettings {
   address: Address
   tls: TlsTarget | null
@@ -28,18 +36,28 @@ export interface PoolSettings {
   idleTimeoutMs: number
   /** 0: no bound. */
   maxRequestsPerConnection: number
+  version: HttpVersion
+  http2: Partial<SessionLimits>
 }
 
-export class Http1Pool implements Http1Owner {
+/** ALPN names of HTTP/2: Istio's between proxies, and everybody's. */
+const HTTP2_NAMES = new Set(['h2', 'istio-h2'])
+/** A peer whose streams are all taken gets this many links at most; then requests wait. */
+const MAX_LINKS = 4
+
+export class Pool implements Http1Owner, Http2Owner {
   readonly #dialer: Dialer
   readonly #settings: PoolSettings
   readonly #limits: Limits
   readonly #nowMs: () => number
   readonly #idle: Http1Connection[] = []
   readonly #all = new Set<Http1Connection>()
+  readonly #links: Http2Link[] = []
   readonly #waiters: UpstreamHandler[] = []
   readonly #dials = new Set<() => void>()
   readonly #sweep: TimerEntry
+  /** What TLS has agreed on last; '' before the first time. */
+  #agreed: '' | 'http1' | 'http2' = ''
   #closed = false
 
   constructor(dialer: Dialer, settings: PoolSettings, limits: Limits, nowMs: () => number) {
@@ -48,28 +66,53 @@ export class Http1Pool implements Http1Owner {
     this.#limits = limits
     this.#nowMs = nowMs
     this.#sweep = new TimerEntry(() => this.#closeOld())
+    if (settings.version === 'http1' || settings.version === 'http2') this.#agreed = settings.version
+    else if (settings.version === 'auto' && settings.tls === null) this.#agreed = 'http1'
   }
 
   get numConnections(): number {
-    return this.#all.size
+    return this.#all.size + this.#links.length
   }
 
-  // hot: the first branch only
+  // hot: the first branches only
   acquire(handler: UpstreamHandler, fresh: boolean): void {
-    for (let connection = this.#newest(fresh); connection !== undefined; connection = this.#newest(fresh)) {
-      if (this.#isStale(connection) || this.#isOld(connection)) {
-        connection.destroy()
-        continue
-      }
-      connection.start(handler)
-      handler.onReady(connection)
+    const link = this.#links.length === 0 || !this.#maySpeak(handler, true) ? undefined : this.#openLink()
+    if (link !== undefined) {
+      link.start(handler)
       return
     }
-    this.#dialFor(handler)
+    if (this.#maySpeak(handler, false)) {
+      for (let connection = this.#newest(fresh); connection !== undefined; connection = this.#newest(fresh)) {
+        if (this.#isStale(connection) || this.#isOld(connection)) {
+          connection.destroy()
+          continue
+        }
+        connection.start(handler)
+        handler.onReady(connection)
+        return
+      }
+    }
+    this.#waitFor(handler)
+  }
+
+  /** Whether an exchange of this handler may go over HTTP/2 (else: over HTTP/1.1). */
+  #maySpeak(handler: UpstreamHandler, http2: boolean): boolean {
+    if (this.#settings.version === 'client' && this.#settings.tls === null) return handler.prefersHttp2 === http2
+    return this.#agreed !== (http2 ? 'http1' : 'http2')
   }
 
   #newest(fresh: boolean): Http1Connection | undefined {
     return fresh ? undefined : this.#idle.pop()
+  }
+
+  #openLink(): Http2Link | undefined {
+    const max = this.#settings.maxRequestsPerConnection
+    for (let i = 0; i < this.#links.length; i++) {
+      const link = this.#links[i]!
+      if (!link.isRetired && (this.#isOld(link) || (max > 0 && link.numRequests >= max))) link.retire()
+      if (link.canOpen) return link
+    }
+    return undefined
   }
 
   /** Takes back an `acquire` that has not been answered. */
@@ -80,7 +123,7 @@ export class Http1Pool implements Http1Owner {
     this.#limits.numPending--
   }
 
-  /** Closes idle connections that show an older certificate, and busy ones after their exchange. */
+  /** Closes idle connections that show an older certificate, and busy ones when they are through. */
   retireOlderThan(generation: number): void {
     if (this.#settings.tls !== null) this.#retire((c) => c.link.generation < generation)
   }
@@ -92,15 +135,16 @@ export class Http1Pool implements Http1Owner {
     this.#retire(() => true)
   }
 
+  // ---- HTTP/1.1 connections
+
   onIdle(connection: Http1Connection): void {
     const max = this.#settings.maxRequestsPerConnection
     if ((max > 0 && connection.numRequests >= max) || this.#isOld(connection)) {
       connection.destroy()
       return
     }
-    const waiter = this.#waiters.shift()
+    const waiter = this.#nextWaiter(false)
     if (waiter !== undefined) {
-      this.#limits.numPending--
       connection.start(waiter)
       waiter.onReady(connection)
       return
@@ -111,7 +155,7 @@ export class Http1Pool implements Http1Owner {
     }
     connection.idleSinceMs = this.#nowMs()
     this.#idle.push(connection)
-    if (!this.#sweep.armed) this.#dialer.wheel.schedule(this.#sweep, this.#settings.idleTimeoutMs)
+    this.#armSweep()
   }
 
   onClosed(connection: Http1Connection): void {
@@ -119,63 +163,123 @@ export class Http1Pool implements Http1Owner {
     this.#limits.numConnections--
     const at = this.#idle.indexOf(connection)
     if (at >= 0) this.#idle.splice(at, 1)
-    // at the limit of connections, somebody may wait for a place and not for a dial
-    if (this.#waiters.length > this.#dials.size) this.#dialNext()
+    this.#dialForWaiters()
   }
 
-  #dialFor(handler: UpstreamHandler): void {
-    const limits = this.#limits
-    if (limits.numPending >= limits.maxPending) {
-      handler.onPoolFailure('overflow', '')
+  // ---- HTTP/2 links
+
+  onRoom(link: Http2Link): void {
+    while (link.canOpen) {
+      const waiter = this.#nextWaiter(true)
+      if (waiter === undefined) return
+      link.start(waiter)
+    }
+    this.#dialForWaiters()
+  }
+
+  onLinkIdle(link: Http2Link): void {
+    if (this.#closed) {
+      link.retire()
       return
     }
-    if (limits.numConnections + this.#dials.size >= limits.maxConnections && this.#all.size + this.#dials.size === 0) {
+    link.idleSinceMs = this.#nowMs()
+    this.#armSweep()
+  }
+
+  onLinkClosed(link: Http2Link): void {
+    const at = this.#links.indexOf(link)
+    if (at < 0) return
+    this.#links.splice(at, 1)
+    this.#limits.numConnections--
+    this.#dialForWaiters()
+  }
+
+  // ---- those who wait
+
+  #waitFor(handler: UpstreamHandler): void {
+    const limits = this.#limits
+    const atLimit = limits.numConnections + this.#dials.size >= limits.maxConnections
+    if (limits.numPending >= limits.maxPending || (atLimit && this.numConnections + this.#dials.size === 0)) {
       handler.onPoolFailure('overflow', '')
       return
     }
     limits.numPending++
     this.#waiters.push(handler)
-    this.#dialNext()
+    this.#dialForWaiters()
   }
 
-  #dialNext(): void {
-    if (this.#limits.numConnections + this.#dials.size >= this.#limits.maxConnections) return
-    const { address, tls, header, connectTimeoutMs: timeoutMs } = this.#settings
+  #nextWaiter(http2: boolean): UpstreamHandler | undefined {
+    const at = this.#waiters.findIndex((waiter) => this.#maySpeak(waiter, http2))
+    if (at < 0) return undefined
+    this.#limits.numPending--
+    return this.#waiters.splice(at, 1)[0]
+  }
+
+  /** One dial for each who needs a connection of its own, one for all who can share a link. */
+  #dialForWaiters(): void {
+    let wanted = 0
+    let sharing = 0
+    for (const waiter of this.#waiters) {
+      if (this.#maySpeak(waiter, true)) sharing = 1
+      else wanted++
+    }
+    if (sharing === 1 && this.#links.filter((link) => !link.isRetired).length < MAX_LINKS) wanted++
+    // at the limit of connections, somebody may wait for a place and not for a dial
+    while (this.#dials.size < wanted && this.#limits.numConnections + this.#dials.size < this.#limits.maxConnections)
+      this.#dial()
+  }
+
+  #dial(): void {
+    const { address, tls, header, connectTimeoutMs: timeoutMs, version } = this.#settings
+    const http2 = version === 'http2' || (version === 'client' && tls === null && this.#waiters[0]!.prefersHttp2)
     const done: DialDone = (fault, detail, link) => {
       this.#dials.delete(giveUp)
       if (link === null) this.#failWaiters(fault ?? 'connect_failure', detail)
-      else this.#add(link)
+      else this.#add(link, http2 || (version !== 'http1' && HTTP2_NAMES.has(link.alpn)))
     }
     const giveUp = dial(this.#dialer, { address, tls, timeoutMs, header, direct: true }, done)
     this.#dials.add(giveUp)
   }
 
-  #add(link: Link): void {
-    const connection = new Http1Connection(link, this)
-    this.#all.add(connection)
+  #add(link: Link, http2: boolean): void {
     this.#limits.numConnections++
-    this.onIdle(connection)
+    if (this.#settings.tls !== null && this.#settings.version !== 'http2') this.#agreed = http2 ? 'http2' : 'http1'
+    if (http2) {
+      const added = new Http2Link(link, this, this.#settings.http2, this.#nowMs)
+      this.#links.push(added)
+      added.idleSinceMs = this.#nowMs()
+      this.#armSweep()
+      this.onRoom(added)
+    } else {
+      const connection = new Http1Connection(link, this)
+      this.#all.add(connection)
+      this.onIdle(connection)
+      this.#dialForWaiters() // who had hoped to share
+    }
   }
 
   /** As many waiters fail as there are no dials left for. */
   #failWaiters(fault: ConnectFault, detail: string): void {
-    if (this.#waiters.length <= this.#dials.size) return
-    const waiter = this.#waiters.shift()
-    if (waiter === undefined) return
-    this.#limits.numPending--
-    waiter.onPoolFailure(fault, detail)
+    const failed = this.#agreed === 'http1' ? this.#waiters.length - this.#dials.size : this.#waiters.length
+    for (const waiter of this.#waiters.splice(0, this.#agreed === 'http1' ? Math.min(1, failed) : failed)) {
+      this.#limits.numPending--
+      waiter.onPoolFailure(fault, detail)
+    }
   }
+
+  // ---- age
 
   /** The server said how long it keeps one; most say nothing, and then no clock is read. */
   #isStale({ keepAliveMs, idleSinceMs }: Http1Connection): boolean {
     return keepAliveMs !== Infinity && this.#nowMs() - idleSinceMs >= keepAliveMs
   }
 
-  #isOld(connection: Http1Connection): boolean {
+  #isOld(connection: Http1Connection | Http2Link): boolean {
     return this.#settings.tls !== null && connection.link.generation < this.#dialer.tls.generation()
   }
 
-  #retire(which: (connection: Http1Connection) => boolean): void {
+  #retire(which: (connection: Http1Connection | Http2Link) => boolean): void {
+    for (const link of [...this.#links]) if (which(link)) link.retire()
     for (const connection of this.#all) {
       if (!which(connection)) continue
       if (connection.isIdle) connection.destroy()
@@ -183,12 +287,20 @@ export class Http1Pool implements Http1Owner {
     }
   }
 
+  #armSweep(): void {
+    if (!this.#sweep.armed && !this.#closed) this.#dialer.wheel.schedule(this.#sweep, this.#settings.idleTimeoutMs)
+  }
+
   #closeOld(): void {
     const nowMs = this.#nowMs()
     const { idleTimeoutMs } = this.#settings
-    for (const connection of this.#idle.filter((c) => nowMs - c.idleSinceMs >= idleTimeoutMs)) connection.destroy()
-    const oldest = this.#idle[0]
-    if (oldest !== undefined)
-      this.#dialer.wheel.schedule(this.#sweep, Math.max(1000, idleTimeoutMs - (nowMs - oldest.idleSinceMs)))
+    const idle = [...this.#idle, ...this.#links.filter((link) => link.isIdle)]
+    let oldestMs = Infinity
+    for (const connection of idle) {
+      if (nowMs - connection.idleSinceMs < idleTimeoutMs) oldestMs = Math.min(oldestMs, connection.idleSinceMs)
+      else connection.destroy()
+    }
+    if (oldestMs !== Infinity)
+      this.#dialer.wheel.schedule(this.#sweep, Math.max(1000, idleTimeoutMs - (nowMs - oldestMs)))
   }
 }

@@ -39,6 +39,8 @@ export interface UpstreamHandler extends BodySink {
   /** Of the request: says whether a response has a body, and whether a tunnel was asked for. */
   readonly method: string
   readonly upgrade: string
+  /** Its client speaks HTTP/2, and so may the program at the other end. */
+  readonly prefersHttp2: boolean
   onReady(exchange: UpstreamExchange): void
   onPoolFailure(fault: PoolFault, detail: string): void
   onInterim(head: Head): void

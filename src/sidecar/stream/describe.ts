@@ -4,6 +4,7 @@ import { nameId } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ResetFault } from '../pool/upstream.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
+import { PEER_PROTOCOL_HTTP2 } from './headers.ts'
 import { parseGrpcTimeout } from './grpc.ts'
 import { requestId } from './ids.ts'
 import { decodePeerMetadata } from './peer-metadata.ts'
@@ -14,6 +15,7 @@ const FORWARDED_FOR = nameId('x-forwarded-for')
 const CONTENT_TYPE = nameId('content-type')
 const GRPC_TIMEOUT = nameId('grpc-timeout')
 const GRPC_STATUS = nameId('grpc-status')
+const PEER_PROTOCOL = nameId('x-envoy-peer-protocol')
 const PEER_METADATA = nameId('x-envoy-peer-metadata')
 const ORIGINAL_PATH = nameId('x-envoy-original-path')
 
@@ -34,6 +36,7 @@ export function describeRequest(x: Exchange, head: Head, settings: HttpSettings,
   x.downstreamLocalAddress = info.localAddress
   x.downstreamRemoteAddress = info.remoteAddress
   x.requestedServerName = info.sni
+  x.cameAsHttp2 = x.httpVersion === 'HTTP/2'
   if (!inbound) {
     x.source = proxy.self
     return
@@ -43,6 +46,7 @@ export function describeRequest(x: Exchange, head: Head, settings: HttpSettings,
   if (info.peerId === '') return
   // what follows is believed because the peer has shown who it is
   x.mutualTls = true
+  x.cameAsHttp2 = head.get(PEER_PROTOCOL) === PEER_PROTOCOL_HTTP2
   x.originalPath = head.get(ORIGINAL_PATH)
   const metadata = head.get(PEER_METADATA)
   if (metadata !== '') x.source = decodePeerMetadata(metadata)

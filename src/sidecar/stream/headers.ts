@@ -26,6 +26,8 @@ const ATTEMPT_COUNT = headerName('x-envoy-attempt-count')
 const EXPECTED_TIMEOUT = headerName('x-envoy-expected-rq-timeout-ms')
 const SERVICE_TIME = headerName('x-envoy-upstream-service-time')
 const GRPC_TIMEOUT = headerName('grpc-timeout')
+const PEER_PROTOCOL = headerName('x-envoy-peer-protocol')
+export const PEER_PROTOCOL_HTTP2 = 'h2'
 const TE_NAME = headerName('te')
 const SERVER = headerName('server')
 const DATE_NAME = headerName('date')
@@ -39,7 +41,7 @@ const others = new Uint8Array(NUM_NAMES)
 others[X_ENVOY_OTHER] = 1
 
 const ALWAYS = union(HOP_BY_HOP, nameSet('host', 'x-forwarded-client-cert', 'grpc-timeout'))
-const PEER_MARKS = nameSet('x-envoy-peer-metadata', 'x-envoy-peer-metadata-id')
+const PEER_MARKS = nameSet('x-envoy-peer-metadata', 'x-envoy-peer-metadata-id', 'x-envoy-peer-protocol')
 const PATH_MARKS = nameSet('x-envoy-attempt-count', 'x-envoy-original-path')
 const ANSWER_MARKS = nameSet('x-envoy-upstream-service-time', 'x-envoy-overloaded')
 /** From a caller that is not known: no word that only the mesh may say. */
@@ -93,7 +95,11 @@ export function encodeRequest(
   if (marks.expectedTimeoutMs > 0) out.decimal(EXPECTED_TIMEOUT, marks.expectedTimeoutMs)
   if (marks.grpcTimeout !== '') out.uniqueField(GRPC_TIMEOUT, marks.grpcTimeout)
   if (wantsTrailers(head)) out.field(TE_NAME, 'trailers')
-  if (marks.toMeshPeer) for (const [name, value] of settings.proxy.metadata) out.field(name, value)
+  if (marks.toMeshPeer) {
+    for (const [name, value] of settings.proxy.metadata) out.field(name, value)
+    // the link speaks HTTP/2 for all: this says what the program at its end would have been asked in
+    if (x.cameAsHttp2) out.field(PEER_PROTOCOL, PEER_PROTOCOL_HTTP2)
+  }
   if (trusted) encodeClientCert(out, head, settings, info)
   // an HTTP/2 client has none to send (RFC 8441 section 5), and an HTTP/1.1 server wants one
   if (marks.upgrade === 'websocket' && head.find(WEBSOCKET_KEY) < 0) out.uniqueField(SEC_WEBSOCKET_KEY, NONCE)

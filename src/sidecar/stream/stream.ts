@@ -72,6 +72,9 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
   get method(): string {
     return this.x.method
   }
+  get prefersHttp2(): boolean {
+    return this.x.cameAsHttp2
+  }
   get isActive(): boolean {
     return this.#state !== IDLE
   }
