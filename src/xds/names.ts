@@ -36,7 +36,12 @@ export const VIRTUAL_OUTBOUND = 'virtualOutbound'
 /** Name of the route configuration behind a sidecar's HTTP proxy port. */
 export const HTTP_PROXY_ROUTE = 'http_proxy'
 
-/** ALPN offered on a link for HTTP requests, and for opaque TCP (istio-semantics: ISTIO_MUTUAL). */
+/**
+ * ALPN offered between sidecars. `istio...` says what travels, and chooses the server's filter chain; `h2` and `http/1.1`
+ * are what a server of Istio agrees to. Who may have either HTTP offers HTTP/2 first.
+ */
+export const ALPN_LINK = ['istio-h2', 'h2', 'istio-http/1.1', 'istio', 'http/1.1'] as const
+export const ALPN_HTTP2 = ['istio-h2', 'istio', 'h2'] as const
 export const ALPN_HTTP = ['istio-http/1.1', 'istio', 'http/1.1'] as const
 export const ALPN_TCP = ['istio'] as const
 /** ALPN by which a PERMISSIVE port knows the mesh's own TLS from the application's. */

@@ -36,11 +36,11 @@ const httpPool = () =>
       idleTimeout: supported(duration(), 'How long an unused connection is kept.', { default: '1h' }),
       h2UpgradePolicy: supported(
         enumOf({
-          DEFAULT: 'HTTP/1.1 to the service.',
-          DO_NOT_UPGRADE: 'HTTP/1.1 stays HTTP/1.1 all the way.',
-          UPGRADE: 'HTTP/2 to the service.',
+          DEFAULT: 'HTTP/2 between sidecars, HTTP/1.1 to others.',
+          DO_NOT_UPGRADE: 'HTTP/1.1 to all.',
+          UPGRADE: 'HTTP/2 to all.',
         }),
-        'Whether HTTP/1.1 becomes HTTP/2, on ports for HTTP.',
+        'Whether HTTP/1.1 becomes HTTP/2 on the way, on ports named http. The program gets what its port is named for.',
         { default: 'DEFAULT' },
       ),
       useClientProtocol: supported(bool(), "Keep the client's protocol, on ports for HTTP.", { default: 'false' }),

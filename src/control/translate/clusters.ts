@@ -4,18 +4,10 @@
  */
 import { parseDurationMs } from '../../config/values.ts'
 import { envoy } from '../../xds/generated/xds.js'
-import {
-  ALPN_HTTP,
-  ALPN_TCP,
-  BLACK_HOLE_CLUSTER,
-  clusterName,
-  clusterSni,
-  PASSTHROUGH_CLUSTER,
-} from '../../xds/names.ts'
+import { BLACK_HOLE_CLUSTER, clusterName, clusterSni, PASSTHROUGH_CLUSTER } from '../../xds/names.ts'
 import type { Backends } from './backends.ts'
 import { effectivePolicy, type DestinationRules } from './destination-rule.ts'
 import { ContentCache } from './memo.ts'
-import { HANDLING } from './protocols.ts'
 import { ADS_SOURCE, duration, struct, toResource, type Cluster, type Resources } from './resource.ts'
 import type { Resource, Service, ServicePort } from './snapshot.ts'
 import type { ClientTls, ConnectionPool, TrafficBlocks } from './spec.ts'
@@ -27,7 +19,7 @@ import {
   type TransportSocket,
   type UpstreamTls,
 } from './tls.ts'
-import { httpOptions, outboundVersion, portHttpOptions } from './upstream-http.ts'
+import { httpOptions, offeredAlpn, outboundVersion, portHttpOptions } from './upstream-http.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const UNLIMITED = 0xffff_ffff
@@ -109,9 +101,11 @@ function outboundCluster(
   const name = clusterName('outbound', port.port, subset, host)
   const { simple } = policy.loadBalancer ?? {}
   const { connectTimeout } = policy.connectionPool?.tcp ?? {}
+  const mutualTls = policy.tls === undefined || policy.tls.mode === 'ISTIO_MUTUAL'
+  const version = outboundVersion(port.protocol, policy.connectionPool?.http, mutualTls)
   const upstream: UpstreamTls = {
     sni: clusterSni(port.port, subset, host),
-    alpn: HANDLING[port.protocol] === 'tcp' ? ALPN_TCP : ALPN_HTTP,
+    alpn: offeredAlpn(port.protocol, version),
     serverIds,
   }
   return {
@@ -119,11 +113,7 @@ function outboundCluster(
     ...discovery(name, simple),
     connectTimeout: duration(connectTimeout === undefined ? CONNECT_TIMEOUT_MS : parseDurationMs(connectTimeout)),
     ...poolLimits(policy.connectionPool),
-    ...portHttpOptions(
-      port.protocol,
-      outboundVersion(port.protocol, policy.connectionPool?.http),
-      policy.connectionPool,
-    ),
+    ...portHttpOptions(port.protocol, version, policy.connectionPool),
     ...transport(policy.tls, upstream, pipes ? withProxyHeader : bare),
     metadata: { filterMetadata: { istio: struct({ services: [{ host, name: serviceName, namespace }] }) } },
   }

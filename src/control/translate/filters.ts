@@ -28,8 +28,8 @@ export const INSPECTION_TIMEOUT: Pick<Listener, 'listenerFiltersTimeout' | 'cont
   continueOnListenerFiltersTimeout: true,
 }
 
-/** What http_inspector calls HTTP that the sidecar can read. HTTP/2 without TLS passes as opaque TCP. */
-export const PLAINTEXT_HTTP = ['http/1.0', 'http/1.1']
+/** What http_inspector calls HTTP; `h2c` begins with the preface of HTTP/2. */
+export const PLAINTEXT_HTTP = ['http/1.0', 'http/1.1', 'h2c']
 
 const HTTP_FILTERS = [{ name: 'envoy.filters.http.router', typedConfig: pack(EXTENSION.router, {}) }]
 const HCM = 'envoy.filters.network.http_connection_manager'

@@ -45,9 +45,11 @@ import { httpOptions, inboundVersion, type HttpVersion } from './upstream-http.t
 const INBOUND = 1
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** In the server's order of preference. */
-const ALPN_MESH_HTTP = ['istio-http/1.1', 'istio-http/1.0']
+/** By what the peer says that it sends. */
+const ALPN_MESH_HTTP = ['istio-h2', 'istio-http/1.1', 'istio-http/1.0']
 const ALPN_MESH_TCP = ALPN_MESH.filter((protocol) => !ALPN_MESH_HTTP.includes(protocol))
+/** In the server's order of preference: `h2` is the name that any client takes for HTTP/2. */
+const ALPN_AGREED_HTTP = ['h2', ...ALPN_MESH_HTTP]
 
 export interface Inbound {
   listeners: readonly Resource[]
@@ -190,10 +192,10 @@ class InboundChains {
   }
 
   mutualTls(handling: Handling): FilterChain[] {
-    if (handling === 'http') return [this.#mutualTls('http', ALPN_MESH, [...ALPN_MESH_HTTP, 'istio'], true)]
+    if (handling === 'http') return [this.#mutualTls('http', ALPN_MESH, [...ALPN_AGREED_HTTP, 'istio'], true)]
     if (handling === 'tcp') return [this.#mutualTls('tcp', ALPN_MESH, ALPN_MESH_TCP, false)]
     return [
-      this.#mutualTls('http', ALPN_MESH_HTTP, ALPN_MESH_HTTP, true),
+      this.#mutualTls('http', ALPN_MESH_HTTP, ALPN_AGREED_HTTP, true),
       this.#mutualTls('tcp', ALPN_MESH_TCP, ALPN_MESH_TCP, false),
     ]
   }

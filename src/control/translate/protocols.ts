@@ -1,4 +1,4 @@
-/** How a sidecar serves each protocol. `http2` and `grpc` pass as opaque TCP while the codec speaks HTTP/1 only. */
+/** How a sidecar serves each protocol. */
 import type { Protocol } from '../../client/contract.ts'
 
 /** `sniff`: HTTP where the first bytes are HTTP, else TCP. */
@@ -6,8 +6,8 @@ export type Handling = 'http' | 'tcp' | 'sniff'
 
 export const HANDLING: Readonly<Record<Protocol, Handling>> = {
   http: 'http',
-  http2: 'tcp',
-  grpc: 'tcp',
+  http2: 'http',
+  grpc: 'http',
   tcp: 'tcp',
   tls: 'tcp',
   auto: 'sniff',

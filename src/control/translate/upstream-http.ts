@@ -6,6 +6,7 @@
 import type { Protocol } from '../../client/contract.ts'
 import { parseDurationMs } from '../../config/values.ts'
 import type { envoy } from '../../xds/generated/xds.js'
+import { ALPN_HTTP, ALPN_HTTP2, ALPN_LINK, ALPN_TCP } from '../../xds/names.ts'
 import { EXTENSION, pack } from '../../xds/type-urls.ts'
 import { UPSTREAM_HTTP2 } from './http-limits.ts'
 import { HANDLING } from './protocols.ts'
@@ -14,15 +15,21 @@ import type { ConnectionPool, HttpPool } from './spec.ts'
 
 type Options = envoy.extensions.upstreams.http.v3.HttpProtocolOptions
 
-/** `client`: what the client of each request spoke. */
-export type HttpVersion = 'http1' | 'http2' | 'client'
+/**
+ * `client`: what the client of each request spoke. `link`: to a sidecar what TLS agrees on, HTTP/2 first; HTTP/1.1 to
+ * endpoints in plain text (Envoy's auto_config, which Envoy itself refuses where some endpoints are plain).
+ */
+export type HttpVersion = 'http1' | 'http2' | 'client' | 'link'
 
 const NAME = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 
-/** Towards a Service's port. What is said of a port by its name is not overruled, as in Istio. */
-export function outboundVersion(protocol: Protocol, http: HttpPool | undefined): HttpVersion {
+/** Towards a Service's port. A port that is named for HTTP/2, or not at all, is not overruled, as in Istio. */
+export function outboundVersion(protocol: Protocol, http: HttpPool | undefined, mutualTls: boolean): HttpVersion {
   const named = inboundVersion(protocol, http)
-  return named === 'http1' && protocol === 'http' && http?.h2UpgradePolicy === 'UPGRADE' ? 'http2' : named
+  if (named !== 'http1' || protocol !== 'http') return named
+  const { h2UpgradePolicy = 'DEFAULT' } = http ?? {}
+  if (h2UpgradePolicy === 'DEFAULT') return mutualTls ? 'link' : 'http1'
+  return h2UpgradePolicy === 'UPGRADE' ? 'http2' : 'http1'
 }
 
 /** Towards the program itself. */
@@ -30,6 +37,13 @@ export function inboundVersion(protocol: Protocol, http: HttpPool | undefined): 
   if (protocol === 'http2' || protocol === 'grpc') return 'http2'
   if (protocol === 'auto') return 'client'
   return protocol === 'http' && http?.useClientProtocol === true ? 'client' : 'http1'
+}
+
+/** What is offered to a sidecar. Over a link with a choice the requests of both versions travel as what TLS agrees on. */
+export function offeredAlpn(protocol: Protocol, version: HttpVersion): readonly string[] {
+  if (HANDLING[protocol] === 'tcp') return ALPN_TCP
+  if (version === 'http1') return ALPN_HTTP
+  return version === 'http2' ? ALPN_HTTP2 : ALPN_LINK
 }
 
 /** Of a port for opaque TCP only what holds for its connections, if anything. */
@@ -53,6 +67,7 @@ export function httpOptions(
     ...(version === 'http1' ? { explicitHttpConfig: { httpProtocolOptions: {} } } : {}),
     ...(version === 'http2' ? { explicitHttpConfig: { http2ProtocolOptions } } : {}),
     ...(version === 'client' ? { useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions } } : {}),
+    ...(version === 'link' ? { autoConfig: { httpProtocolOptions: {}, http2ProtocolOptions } } : {}),
   }
   return { typedExtensionProtocolOptions: { [NAME]: pack(EXTENSION.upstreamHttpOptions, options) } }
 }
