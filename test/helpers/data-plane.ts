@@ -170,7 +170,7 @@ export function meshCluster(name: string, ids: string[], base: XdsCluster): XdsC
           typedConfig: pack(EXTENSION.upstreamTls, {
             sni: 'outbound_.8080_._.server.default.svc.cluster.local',
             commonTlsContext: {
-              alpnProtocols: ['istio-http/1.1', 'istio', 'http/1.1'],
+              alpnProtocols: base.typedExtensionProtocolOptions ? ['istio-h2', 'istio-http/1.1'] : ['istio-http/1.1'],
               combinedValidationContext: {
                 defaultValidationContext: {
                   matchTypedSubjectAltNames: ids.map((exact) => ({ sanType: 3 as const, matcher: { exact } })),
@@ -183,6 +183,24 @@ export function meshCluster(name: string, ids: string[], base: XdsCluster): XdsC
       { name: 'raw', match: {}, transportSocket: { typedConfig: pack(EXTENSION.rawBuffer, {}) } },
     ],
   }
+}
+
+type HttpOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+
+/** A cluster that says which HTTP it speaks. */
+export function speaking(version: 'http1' | 'http2' | 'auto' | 'client', cluster: XdsCluster): XdsCluster {
+  const both = { httpProtocolOptions: {}, http2ProtocolOptions: { allowConnect: true } }
+  const options: HttpOptions =
+    version === 'auto'
+      ? { autoConfig: both }
+      : version === 'client'
+        ? { useDownstreamProtocolConfig: both }
+        : {
+            explicitHttpConfig:
+              version === 'http1' ? { httpProtocolOptions: {} } : { http2ProtocolOptions: both.http2ProtocolOptions },
+          }
+  const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  return { ...cluster, typedExtensionProtocolOptions: { [name]: pack(EXTENSION.upstreamHttpOptions, options) } }
 }
 
 export function forward(cluster: string, more: Partial<XdsRoute> = {}, action: object = {}): XdsRoute {
@@ -213,6 +231,7 @@ export function httpChain(init: ManagerInit, more: Partial<XdsChain> = {}): XdsC
     ...(init.rds === undefined ? { routeConfig: init.routeConfig ?? {} } : { rds: { routeConfigName: init.rds } }),
     serverName: init.inbound === true ? 'istio-envoy' : 'envoy',
     forwardClientCertDetails: init.inbound === true ? 2 : 0,
+    http2ProtocolOptions: { allowConnect: true },
   })
   return { filters: [{ name: 'envoy.filters.network.http_connection_manager', typedConfig }], ...more }
 }
@@ -254,7 +273,7 @@ export function destinationListener(host: string, port: number, chain: XdsChain)
 
 /** Inbound as a PERMISSIVE port has it. */
 export function inboundListener(name: string, cluster: string, mode: 'PERMISSIVE' | 'STRICT' | 'DISABLE'): XdsListener {
-  const mesh = ['istio', 'istio-peer-exchange', 'istio-http/1.0', 'istio-http/1.1', 'istio-h2']
+  const mesh = ['istio-h2', 'istio-http/1.1', 'istio-http/1.0', 'istio', 'istio-peer-exchange']
   const config = { routeConfig: routes(cluster, forward(cluster)), inbound: true }
   const chains: XdsChain[] = []
   if (mode !== 'DISABLE')

@@ -6,7 +6,6 @@ import { addressLabel, type IpAddress } from '../pool/address.ts'
 import { type Dialer, proxyHeader } from '../pool/dial.ts'
 import { type Limits, Pool } from '../pool/pool.ts'
 import { UNKNOWN_WORKLOAD } from '../workload.ts'
-import { ALPN_HTTP } from '../../xds/names.ts'
 import { Endpoint } from './endpoint.ts'
 import { LeastRequest } from './least-request.ts'
 import type { Picker } from './picker.ts'
@@ -155,13 +154,11 @@ export class Cluster {
     const announces = transport.proxyHeader && 'path' in spec.address
     const header = announces ? proxyHeader(dialer, null, destination) : null
     const { connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection } = this.spec
-    // the same cluster may carry opaque TCP (tcp-proxy.ts says so itself): a pool speaks HTTP
-    const httpTls = tls?.alpn.includes('istio') === true ? { ...tls, alpn: ALPN_HTTP } : tls
     const { address } = spec
     const { version, http2 } = this.spec
     const settings = {
       address,
-      tls: httpTls,
+      tls,
       header,
       connectTimeoutMs,
       idleTimeoutMs,

@@ -275,7 +275,13 @@ export class Downstream implements DownstreamPeer, BodySink, Connection, Transpo
   sendHead(head: Head, framing: BodyFraming, serviceMs: number): void {
     if (this.#stream.upgrade !== '') this.#state = WAIT // it is not to be: HTTP goes on
     else if (this.#state === BODY) this.#keepAlive = false // answered early: the rest of the body cannot be told apart
-    this.#keepAlive = this.#response.head(head, framing, serviceMs, this.#keepAlive && !this.#draining)
+    this.#keepAlive = this.#response.head(
+      head,
+      framing,
+      serviceMs,
+      this.#stream.method === 'HEAD',
+      this.#keepAlive && !this.#draining,
+    )
   }
 
   sendTunnel(head: Head, protocol: string): void {

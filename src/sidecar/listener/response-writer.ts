@@ -44,7 +44,7 @@ export class ResponseWriter {
   }
 
   /** Returns whether the connection can be kept: a body without length ends an HTTP/1.0 one. */
-  head(head: Head, framing: BodyFraming, serviceMs: number, keepAlive: boolean): boolean {
+  head(head: Head, framing: BodyFraming, serviceMs: number, isHead: boolean, keepAlive: boolean): boolean {
     const out = this.#encoder
     encodeResponseFields(out, head.status, head, this.#settings, serviceMs)
     let kept = keepAlive
@@ -52,7 +52,8 @@ export class ResponseWriter {
       this.#chunked = this.#minor === 1
       if (this.#chunked) out.framing(BODY_CHUNKED, 0)
       else kept = this.isFramed = false
-    } else if (framing.hasLength && head.status !== 204) out.framing(BODY_LENGTH, framing.lengthBytes)
+    } else if (framing.hasLength ? head.status !== 204 : mustTellLength(head.status, isHead))
+      out.framing(BODY_LENGTH, framing.lengthBytes)
     this.#persistence(kept)
     out.end()
     return kept
@@ -101,4 +102,9 @@ export class ResponseWriter {
     if (!keepAlive) this.#encoder.field(CONNECTION, 'close')
     else if (this.#minor === 0) this.#encoder.field(CONNECTION, 'keep-alive')
   }
+}
+
+/** An empty body that HTTP/2 ended with its head: here only a length tells it from one that lasts until the end. */
+function mustTellLength(status: number, isHead: boolean): boolean {
+  return !isHead && status !== 204 && status !== 304
 }

@@ -279,7 +279,7 @@ export class Pool implements Http1Owner, Http2Owner {
   }
 
   #retire(which: (connection: Http1Connection | Http2Link) => boolean): void {
-    for (const link of [...this.#links]) if (which(link)) link.retire()
+    for (const link of this.#links.filter(which)) link.retire()
     for (const connection of this.#all) {
       if (!which(connection)) continue
       if (connection.isIdle) connection.destroy()

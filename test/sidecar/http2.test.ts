@@ -1,0 +1,375 @@
+/** HTTP/2 through one and two data planes, with Node's own client and server, and gRPC's, at the ends. */
+import * as grpc from '@grpc/grpc-js'
+import { createHash, randomBytes } from 'node:crypto'
+import http from 'node:http'
+import http2 from 'node:http2'
+import net from 'node:net'
+import { PassThrough } from 'node:stream'
+import t, { type Test } from 'tap'
+import {
+  assignment,
+  createPlane,
+  edsCluster,
+  exchangeBytes,
+  forward,
+  httpListener,
+  inboundListener,
+  listen,
+  meshCluster,
+  type Plane,
+  routes,
+  speaking,
+  staticCluster,
+  TestCredentials,
+} from '../helpers/data-plane.ts'
+import { credential, spiffeId } from '../helpers/credentials.ts'
+
+const CLUSTER = 'outbound|8080||server.default.svc.cluster.local'
+type Version = 'http1' | 'http2' | 'client'
+
+interface Rig {
+  client: Plane
+  server: Plane
+  port: number
+}
+
+/** Two sidecars with a link between them; the second speaks `version` to the application. */
+async function pair(t: Test, appPort: number, version: Version): Promise<Rig> {
+  const server = createPlane('server', new TestCredentials(credential('server')))
+  server.plane.setClusters([speaking(version, staticCluster('inbound|8080||', appPort))])
+  t.same(await server.plane.setListeners([inboundListener('in', 'inbound|8080||', 'STRICT')]), [])
+  const client = createPlane('client', new TestCredentials(credential('client')))
+  client.plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], speaking('auto', edsCluster(CLUSTER)))])
+  client.plane.setEndpoints([assignment(CLUSTER, [{ port: server.port('in'), mesh: true, workload: 'server' }])])
+  client.plane.setRoutes([routes('8080', forward(CLUSTER))])
+  t.same(await client.plane.setListeners([httpListener('out', { rds: '8080' })]), [])
+  t.teardown(async () => {
+    await client.plane.drain(0)
+    await server.plane.drain(0)
+  })
+  return { client, server, port: client.port('out') }
+}
+
+async function http1App(t: Test, handler: http.RequestListener): Promise<number> {
+  const app = http.createServer(handler)
+  t.teardown(() => {
+    app.closeAllConnections()
+    app.close()
+  })
+  return listen(app)
+}
+
+async function http2App(
+  t: Test,
+  handler: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void,
+): Promise<number> {
+  const sessions = new Set<http2.ServerHttp2Session>()
+  const app = http2.createServer({ settings: { enableConnectProtocol: true } })
+  app.on('session', (session) => void sessions.add(session))
+  app.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    handler(stream, headers)
+  })
+  t.teardown(() => {
+    for (const session of sessions) session.destroy()
+    app.close()
+  })
+  return listen(app)
+}
+
+function connect(t: Test, port: number): http2.ClientHttp2Session {
+  const session = http2.connect(`http://127.0.0.1:${port}`)
+  session.on('error', () => {})
+  t.teardown(() => session.destroy())
+  return session
+}
+
+interface Answer {
+  headers: http2.IncomingHttpHeaders
+  trailers: http2.IncomingHttpHeaders
+  body: Buffer
+}
+
+function ask(session: http2.ClientHttp2Session, headers: http2.OutgoingHttpHeaders, body?: Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request(
+      { ':path': '/', ':authority': 'server', ...headers },
+      { endStream: body === undefined },
+    )
+    const answer: Answer = { headers: {}, trailers: {}, body: Buffer.alloc(0) }
+    const chunks: Buffer[] = []
+    stream.on('response', (h) => (answer.headers = h))
+    stream.on('trailers', (h) => (answer.trailers = h))
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+    stream.on('error', reject)
+    stream.on('close', () => resolve({ ...answer, body: Buffer.concat(chunks) }))
+    if (body !== undefined) stream.end(body)
+  })
+}
+
+const sha = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+void t.test('HTTP/1.1 and HTTP/2 in every combination, bodies both ways', async (t) => {
+  const echo1: http.RequestListener = (req, res) => {
+    res.setHeader('x-seen', `${req.httpVersion} ${req.method} ${req.url} ${req.headers.host}`)
+    req.pipe(res)
+  }
+  const onto1 = await pair(t, await http1App(t, echo1), 'http1')
+  const onto2 = await pair(
+    t,
+    await http2App(t, (stream, h) => {
+      stream.respond({ 'x-seen': `2.0 ${h[':method']} ${h[':path']} ${h[':authority']}` })
+      stream.pipe(stream)
+    }),
+    'http2',
+  )
+  for (const [rig, seen] of [
+    [onto1, '1.1'],
+    [onto2, '2.0'],
+  ] as const) {
+    const session = connect(t, rig.port)
+    for (const size of [0, 1, 1000, 16_384, 70_000, 3_000_000]) {
+      const body = randomBytes(size)
+      const answer = await ask(session, { ':method': 'POST', ':path': `/p?${size}` }, body)
+      t.equal(answer.headers['x-seen'], `${seen} POST /p?${size} server`)
+      t.equal(sha(answer.body), sha(body))
+      const response = await fetch(`http://127.0.0.1:${rig.port}/p?${size}`, { method: 'POST', body })
+      t.equal(response.headers.get('x-seen')?.startsWith(`${seen} POST /p?${size}`), true)
+      t.equal(sha(Buffer.from(await response.arrayBuffer())), sha(body))
+    }
+    const many = await Promise.all(Array.from({ length: 80 }, (_, i) => ask(session, { ':path': `/${i}` })))
+    t.same(
+      many.map((a) => a.headers[':status']),
+      Array(80).fill(200),
+    )
+    t.match(await rig.client.records.at(0), { httpVersion: 'HTTP/2', upstreamPrincipal: spiffeId('server') })
+    t.match(await rig.server.records.at(0), { httpVersion: 'HTTP/2', downstreamPrincipal: spiffeId('client') })
+    t.equal(rig.client.plane.clusterStats()[0]!.endpoints[0]!.connections, 1, 'all share one link')
+  }
+})
+
+void t.test('who speaks what to the application: by the version its client began with', async (t) => {
+  // one port that takes both, as a program with an auto port may
+  const h1 = http.createServer((req, res) => res.end(req.httpVersion))
+  const h2 = http2.createServer((_req, res) => res.end('2.0'))
+  const both = net.createServer((socket) => {
+    socket.once('data', (chunk) => {
+      socket.pause()
+      socket.unshift(chunk)
+      ;(chunk.toString('latin1').startsWith('PRI') ? h2 : h1).emit('connection', socket)
+      process.nextTick(() => socket.resume())
+    })
+  })
+  const sockets = new Set<net.Socket>()
+  both.on('connection', (socket) => void sockets.add(socket))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    both.close()
+  })
+  const { port } = await pair(t, await listen(both), 'client')
+  t.equal((await ask(connect(t, port), {})).body.toString(), '2.0')
+  t.match(await exchangeBytes(port, 'GET / HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n'), /1\.1$/)
+})
+
+void t.test('trailers pass where both ends take them', async (t) => {
+  const port2 = await http2App(t, (stream) => {
+    stream.respond({ ':status': 200 }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': 'abc', 'content-length': '1' }))
+    stream.end('body')
+  })
+  const rig = await pair(t, port2, 'http2')
+  const answer = await ask(connect(t, rig.port), {})
+  t.equal(answer.trailers['x-sum'], 'abc')
+  const request = 'GET / HTTP/1.1\r\nHost: server\r\nConnection: close, TE\r\nTE: trailers\r\n\r\n'
+  t.match(await exchangeBytes(rig.port, request), /\r\n0\r\nx-sum: abc\r\n\r\n$/)
+  t.match(await exchangeBytes(rig.port, request.replace('TE: trailers\r\n', '')), /\r\n0\r\n\r\n$/)
+})
+
+void t.test('WebSocket over the link, from HTTP/1.1 and from HTTP/2', async (t) => {
+  const app = http.createServer()
+  app.on('upgrade', (req, socket) => {
+    const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept.digest('base64')}\r\n\r\nhello`,
+    )
+    socket.pipe(socket)
+  })
+  const { port, client } = await pair(t, await listen(app), 'http1')
+  t.teardown(() => app.close())
+  const handshake =
+    'GET /ws HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'
+  const text = await exchangeBytes(port, `${handshake}ping`, true)
+  t.match(text, /^HTTP\/1\.1 101 [^]*s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=[^]*\r\n\r\nhelloping$/)
+  t.match(await client.records.at(0), { responseCode: 101, bytesReceived: 4, bytesSent: 9 })
+  const stream = connect(t, port).request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/ws',
+    ':authority': 'server',
+    'sec-websocket-version': '13',
+  })
+  stream.setEncoding('utf8')
+  stream.write('over h2')
+  let got = ''
+  for await (const chunk of stream) {
+    got += String(chunk)
+    if (got === 'helloover h2') stream.end()
+  }
+  t.equal(got, 'helloover h2')
+})
+
+const raw = { serialize: (b: Buffer) => b, deserialize: (b: Buffer) => b }
+const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
+  path,
+  requestStream,
+  responseStream,
+  requestSerialize: raw.serialize,
+  requestDeserialize: raw.deserialize,
+  responseSerialize: raw.serialize,
+  responseDeserialize: raw.deserialize,
+})
+const SERVICE = {
+  unary: method('/t.T/unary', false, false),
+  down: method('/t.T/down', false, true),
+  up: method('/t.T/up', true, false),
+  both: method('/t.T/both', true, true),
+  hang: method('/t.T/hang', false, false),
+}
+
+void t.test('gRPC: unary and all kinds of streams, status, deadline, cancellation', async (t) => {
+  const server = new grpc.Server()
+  let cancelled: () => void = () => {}
+  const sawCancel = new Promise<void>((resolve) => (cancelled = resolve))
+  const deadlines: (grpc.Deadline | undefined)[] = []
+  server.addService(SERVICE, {
+    unary: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) =>
+      call.request.length === 3
+        ? done({ code: grpc.status.NOT_FOUND, details: 'nicht da: 100 %' })
+        : done(null, call.request),
+    down: (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
+      for (let i = 0; i < 50; i++) call.write(Buffer.alloc(2000, i))
+      call.end()
+    },
+    up: (call: grpc.ServerReadableStream<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) => {
+      let bytes = 0
+      call.on('data', (b: Buffer) => (bytes += b.length))
+      call.on('end', () => done(null, Buffer.from(String(bytes))))
+    },
+    both: (call: grpc.ServerDuplexStream<Buffer, Buffer>) =>
+      void call.on('data', (b: Buffer) => call.write(b)).on('end', () => call.end()),
+    hang: (call: grpc.ServerUnaryCall<Buffer, Buffer>) => {
+      deadlines.push(call.getDeadline())
+      call.on('cancelled', cancelled)
+    },
+  })
+  const appPort = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    ),
+  )
+  t.teardown(() => server.forceShutdown())
+  const rig = await pair(t, appPort, 'http2')
+  const Client = grpc.makeGenericClientConstructor(SERVICE, 'T')
+  const client = new Client(`127.0.0.1:${rig.port}`, grpc.credentials.createInsecure()) as grpc.Client & {
+    [name: string]: (...args: unknown[]) => any // oxlint-disable-line no-explicit-any
+  }
+  t.teardown(() => client.close())
+  const unary = (name: string, body: Buffer, options = {}): Promise<Buffer> =>
+    new Promise((resolve, reject) => {
+      client[name]!(body, options, (error: Error | null, reply: Buffer) =>
+        error === null ? resolve(reply) : reject(error),
+      )
+    })
+  const big = randomBytes(500_000)
+  t.equal(sha(await unary('unary', big)), sha(big), 'a message over many frames')
+  await t.rejects(unary('unary', Buffer.alloc(3)), { code: grpc.status.NOT_FOUND, details: 'nicht da: 100 %' })
+  t.match(await rig.client.records.at(1), { protocol: 'grpc', responseCode: 200, grpcStatus: '5' })
+  let down = 0
+  for await (const chunk of client['down']!(Buffer.alloc(1))) down += (chunk as Buffer).length
+  t.equal(down, 100_000)
+  const up = await new Promise<Buffer>((resolve, reject) => {
+    const call = client['up']!((error: Error | null, reply: Buffer) =>
+      error === null ? resolve(reply) : reject(error),
+    )
+    for (let i = 0; i < 20; i++) call.write(Buffer.alloc(10_000))
+    call.end()
+  })
+  t.equal(up.toString(), '200000')
+  const both = client['both']!()
+  const sink = new PassThrough({ objectMode: true })
+  both.pipe(sink)
+  for (let i = 0; i < 5; i++) {
+    both.write(Buffer.from(`m${i}`))
+    t.equal(String(await new Promise((resolve) => sink.once('data', resolve))), `m${i}`)
+  }
+  both.end()
+  await new Promise((resolve) => both.once('status', resolve))
+  await t.rejects(unary('hang', Buffer.alloc(1), { deadline: Date.now() + 200 }), {
+    code: grpc.status.DEADLINE_EXCEEDED,
+  })
+  await sawCancel
+  t.equal(deadlines.length, 1)
+  t.not(deadlines[0], Infinity, 'the deadline travels')
+})
+
+void t.test('errors of the proxy are trailers-only answers to a gRPC client', async (t) => {
+  const { plane, port } = createPlane('client')
+  plane.setClusters([speaking('http2', staticCluster('dead', 1))])
+  await plane.setListeners([httpListener('out', { routeConfig: routes('r', forward('dead')) })])
+  t.teardown(() => plane.drain(0))
+  const answer = await ask(
+    connect(t, port('out')),
+    { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' },
+    Buffer.alloc(5),
+  )
+  t.match(answer.headers, { ':status': 200, 'grpc-status': '14', 'content-type': 'application/grpc' })
+  t.match(answer.headers['grpc-message'], /upstream connect error/)
+  t.equal(answer.body.length, 0)
+})
+
+void t.test('a client that resets a stream takes only its own request with it', async (t) => {
+  let closed = 0
+  const app = http.createServer((req, res) => {
+    if (req.url !== '/hang') res.end('ok')
+    else req.on('close', () => void closed++)
+  })
+  const { port, client } = await pair(t, await listen(app), 'http1')
+  t.teardown(() => {
+    app.closeAllConnections()
+    app.close()
+  })
+  const session = connect(t, port)
+  const hanging = Array.from({ length: 20 }, () => session.request({ ':path': '/hang', ':authority': 'server' }))
+  for (const stream of hanging) stream.on('error', () => {})
+  t.equal((await ask(session, {})).headers[':status'], 200)
+  for (const stream of hanging) stream.close(http2.constants.NGHTTP2_CANCEL)
+  await client.records.at(20)
+  while (closed < 20) await new Promise((resolve) => setImmediate(resolve))
+  t.equal((await ask(session, {})).body.toString(), 'ok')
+  t.same(
+    client.records.ended.map((x) => x.responseFlags).filter((f) => f !== ''),
+    Array(20).fill('DC'),
+  )
+})
+
+void t.test('a drain lets streams finish, and tells the client', async (t) => {
+  let answer: () => void = () => {}
+  const appPort = await http1App(t, (_req, res) => void (answer = () => res.end('late')))
+  const { port, client } = await pair(t, appPort, 'http1')
+  const session = connect(t, port)
+  let goaway = false
+  session.on('goaway', () => (goaway = true))
+  const under = ask(session, {})
+  await new Promise<void>((resolve) => {
+    const wait = (): void =>
+      void (client.plane.clusterStats()[0]!.endpoints[0]!.activeRequests > 0 ? resolve() : setImmediate(wait))
+    wait()
+  })
+  while (String(answer) === '() => { }') await new Promise((resolve) => setImmediate(resolve))
+  const drained = client.plane.drain(10_000)
+  setTimeout(() => answer(), 50)
+  t.equal((await under).body.toString(), 'late')
+  await drained
+  t.ok(goaway)
+})
