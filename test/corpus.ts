@@ -3,8 +3,10 @@
  * kind that we support must be accepted, or refused with a place and a reason, as its index expects; every other kind
  * must be named as unsupported. Prints counts and disagreements; ends with 1 on any wrong verdict.
  *
+ * The same for header blocks of other HTTP/2 programs (corpus-hpack.ts), which must be read and written alike.
+ *
  * Index files known: istio-validate/cases.jsonl (verdict per object), istio-samples/index.jsonl and
- * user-configs/index.jsonl (expectation per file).
+ * user-configs/index.jsonl (expectation per file), hpack/index.jsonl.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -13,6 +15,7 @@ import type { Issue } from '../src/config/issue.ts'
 import { formatIssue } from '../src/config/issue.ts'
 import { KINDS } from '../src/config/kinds/index.ts'
 import { parseSources } from '../src/config/parse.ts'
+import { runHpackCorpus } from './corpus-hpack.ts'
 
 /** Files whose expected verdict we do not follow, each with its reason. */
 const EXCEPTIONS: Record<string, string> = {
@@ -128,7 +131,12 @@ function main(root: string): number {
   }
   const total = [...counts.values()].reduce((sum, c) => sum + columns.reduce((n, name) => n + c[name], 0), 0)
   console.log(`\n${total} manifests, ${wrong.length} wrong verdicts`)
-  return total > 0 && wrong.length === 0 ? 0 : 1
+  const hpack = runHpackCorpus(root)
+  for (const fault of hpack.wrong) console.log(fault)
+  console.log(
+    `${hpack.stories} HPACK stories with ${hpack.blocks} blocks, ${hpack.wrong.length} read or written wrongly`,
+  )
+  return total + hpack.stories > 0 && wrong.length + hpack.wrong.length === 0 ? 0 : 1
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

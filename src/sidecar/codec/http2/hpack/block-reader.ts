@@ -41,13 +41,20 @@ const FAULT = -1
 
 export class BlockReader {
   readonly #table = new DynamicTable()
-  readonly #maxTableBytes: number
+  #maxTableBytes: number
+  /** The table may be larger than its bound: the next block has to begin with a smaller size (section 4.2). */
+  #mustResize = false
   /** The line of a literal, in the table's arena after its last entry. */
   #lineStart = 0
   #lineEnd = 0
 
   constructor(maxTableBytes: number) {
     this.#maxTableBytes = maxTableBytes
+  }
+
+  setMaxTableBytes(bytes: number): void {
+    this.#maxTableBytes = bytes
+    this.#mustResize = this.#table.maxBytes > bytes
   }
 
   /** DONE, or COMPRESSION_FAULT. */
@@ -58,6 +65,13 @@ export class BlockReader {
     let at = start
     while (at < end) {
       const byte = buf[at++]!
+      if (mayResize && (byte & 0xe0) === 0x20) {
+        at = this.#resize(buf, at, end, byte & 0x1f)
+        if (at === FAULT) return COMPRESSION_FAULT
+        continue
+      }
+      mayResize = false
+      if (this.#mustResize) return COMPRESSION_FAULT
       if (byte >= 0x80) {
         let index = byte & 0x7f
         if (index === 0x7f) {
@@ -67,17 +81,12 @@ export class BlockReader {
           at += more & 7
         }
         if (!this.#indexed(table, index, sink)) return COMPRESSION_FAULT
-      } else if (byte >= 0x20 && byte < 0x40) {
-        // only before the first field, section 4.2
-        if (!mayResize) return COMPRESSION_FAULT
-        at = this.#resize(buf, at, end, byte & 0x1f)
-        if (at === FAULT) return COMPRESSION_FAULT
-        continue
+      } else if ((byte & 0xe0) === 0x20) {
+        return COMPRESSION_FAULT // a size only stands before the first field, section 4.2
       } else {
         at = this.#literal(buf, at, end, byte, sink)
         if (at === FAULT) return COMPRESSION_FAULT
       }
-      mayResize = false
     }
     return DONE
   }
@@ -120,6 +129,7 @@ export class BlockReader {
     }
     if (bytes > this.#maxTableBytes) return FAULT
     this.#table.resize(bytes)
+    this.#mustResize = false
     return at
   }
 

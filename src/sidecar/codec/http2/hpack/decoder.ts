@@ -16,6 +16,11 @@ export class HpackDecoder {
     this.#reader = new BlockReader(maxTableBytes)
   }
 
+  /** Another announcement, once the peer has acknowledged it: a larger table is a fault from the next block on. */
+  setMaxTableBytes(bytes: number): void {
+    this.#reader.setMaxTableBytes(bytes)
+  }
+
   /**
    * Decodes a block (CONTINUATION joined by the caller) into `head`, which is emptied first.
    * DONE; MALFORMED or HEADERS_TOO_LARGE: a fault of this stream, the table stays in step; or COMPRESSION_FAULT.
