@@ -6,7 +6,7 @@
 import { copyBytes } from '../../bytes.ts'
 import { hashName } from '../../names.ts'
 import { COMPRESSION_FAULT, DONE, type Verdict } from '../../verdict.ts'
-import { classify } from './fields.ts'
+import { classify, classifyKnown } from './fields.ts'
 import { decodeHuffman } from './huffman.ts'
 import { readInteger } from './integer.ts'
 import {
@@ -47,6 +47,9 @@ export class BlockReader {
   /** The line of a literal, in the table's arena after its last entry. */
   #lineStart = 0
   #lineEnd = 0
+  /** Of the entry that gave it its name. */
+  #nameKind = 0
+  #nameHash = 0
 
   constructor(maxTableBytes: number) {
     this.#maxTableBytes = maxTableBytes
@@ -159,8 +162,11 @@ export class BlockReader {
     const nameEnd = start + nameBytes
     table.bytes[this.#lineEnd++] = 0x0d
     table.bytes[this.#lineEnd++] = 0x0a
-    const hash = hashName(table.bytes, start, nameEnd)
-    const kind = classify(table.bytes, start, nameEnd, this.#lineEnd, hash)
+    const hash = index === 0 ? hashName(table.bytes, start, nameEnd) : this.#nameHash
+    const kind =
+      index === 0
+        ? classify(table.bytes, start, nameEnd, this.#lineEnd, hash)
+        : classifyKnown(table.bytes, start, nameEnd, this.#lineEnd, hash, this.#nameKind)
     const sensitive = (first & 0xf0) === 0x10
     if (!sink.field(table.bytes, start, nameEnd, this.#lineEnd, kind, hash, sensitive)) return FAULT
     if (indexing) table.insert(start, nameEnd, this.#lineEnd, kind, hash)
@@ -173,12 +179,16 @@ export class BlockReader {
     if (index <= NUM_STATIC) {
       const start = STATIC_STARTS[index]!
       const end = STATIC_NAME_ENDS[index]!
+      this.#nameKind = STATIC_KINDS[index]!
+      this.#nameHash = STATIC_HASHES[index]!
       this.#lineStart = table.reserve(0, end - start)
       this.#lineEnd = copyBytes(STATIC_BYTES, start, end, table.bytes, this.#lineStart)
       return true
     }
     const slot = table.slotOf(index - NUM_STATIC - 1)
     if (slot < 0) return false
+    this.#nameKind = table.kinds[slot]!
+    this.#nameHash = table.hashes[slot]!
     this.#lineStart = table.reserve(0, table.nameEnds[slot]! - table.starts[slot]!)
     // where the entry stands after the arena has moved
     this.#lineEnd = copyBytes(table.bytes, table.starts[slot]!, table.nameEnds[slot]!, table.bytes, this.#lineStart)

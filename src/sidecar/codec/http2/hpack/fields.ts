@@ -4,7 +4,7 @@
  */
 import { equalsIgnoreCase, ascii, FIELD, HTAB, isDigit, latin1, SP, TARGET, TCHAR } from '../../bytes.ts'
 import { isAuthority } from '../../http1/target.ts'
-import { lookupName, nameId, nameSet } from '../../names.ts'
+import { DROPPED, lookupName, nameId, nameSet } from '../../names.ts'
 
 export const METHOD = -2
 export const SCHEME = -3
@@ -47,6 +47,8 @@ const MAX_LENGTH_DIGITS = 16
 
 /** Those of HTTP/1.1 connections, RFC 9113 section 8.2.2. */
 const CONNECTION_SPECIFIC = nameSet('connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade')
+/** Names that are invalid with some values. */
+const BY_VALUE = nameSet('te', 'host', 'content-length')
 const TE = nameId('te')
 const HOST = nameId('host')
 const CONTENT_LENGTH = nameId('content-length')
@@ -66,6 +68,20 @@ export function classify(buf: Buffer, start: number, nameEnd: number, end: numbe
   if (id === HOST && !isAuthority(latin1(buf, valueStart, valueEnd))) return INVALID
   if (id === CONTENT_LENGTH && !isLength(buf, valueStart, valueEnd)) return INVALID
   return id
+}
+
+/** The same for a name that an entry of this kind has: only what hangs on the value is looked at again. */
+// hot
+export function classifyKnown(
+  buf: Buffer,
+  start: number,
+  nameEnd: number,
+  end: number,
+  hash: number,
+  kind: number,
+): number {
+  if (kind < DROPPED || (kind > 0 && BY_VALUE[kind] === 1)) return classify(buf, start, nameEnd, end, hash)
+  return isValue(buf, nameEnd + 2, end - 2) ? kind : INVALID
 }
 
 function isValue(buf: Buffer, start: number, end: number): boolean {
