@@ -27,13 +27,15 @@ export interface HpackResult {
 /** The fields of a block in order, whatever they are; undefined where it is a fault. */
 export function readFields(reader: BlockReader, block: Buffer): Field[] | undefined {
   const fields: Field[] = []
+  const take = (bytes: Buffer, start: number, nameEnd: number, end: number, sensitive: boolean): boolean => {
+    const field: Field = [bytes.toString('latin1', start, nameEnd), bytes.toString('latin1', nameEnd + 2, end - 2)]
+    if (sensitive) field.push(true)
+    fields.push(field)
+    return true
+  }
   const verdict = reader.read(block, 0, block.length, {
-    field(bytes, start, nameEnd, end, _kind, _hash, sensitive) {
-      const field: Field = [bytes.toString('latin1', start, nameEnd), bytes.toString('latin1', nameEnd + 2, end - 2)]
-      if (sensitive) field.push(true)
-      fields.push(field)
-      return true
-    },
+    indexed: (bytes, start, nameEnd, end) => take(bytes, start, nameEnd, end, false),
+    literal: (bytes, start, nameEnd, end, _kind, _hash, sensitive) => take(bytes, start, nameEnd, end, sensitive),
   })
   return verdict === DONE ? fields : undefined
 }

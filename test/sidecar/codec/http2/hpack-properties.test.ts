@@ -108,6 +108,38 @@ t.test('what is encoded is decoded, with tables of any size and changes of it', 
   )
 })
 
+t.test('a head has the fields of its block in order, also where the table moves while it is read', async () => {
+  const value = fc.oneof(
+    fc.constantFrom('', 'a', 'b', 'gzip, deflate', 'v'.repeat(90), 'w'.repeat(900)),
+    fc.integer({ min: 0, max: 50 }).map((n) => String(n).repeat(20)),
+  )
+  const field = fc.tuple(
+    fc.constantFrom('accept', 'x-a', 'x-bc', 'date', 'x-request-id', 'q'),
+    value,
+    fc.constant(false),
+  )
+  const blocks = fc.array(fc.array(field as fc.Arbitrary<Field>, { maxLength: 20 }), { maxLength: 12 })
+  fc.assert(
+    fc.property(fc.constantFrom(0, 500, 4096, 65_536), blocks, (bound, all) => {
+      const encoder = new HpackEncoder(bound)
+      encoder.setPeerLimit(65_536)
+      const decoder = new HpackDecoder(65_536)
+      const head = new Head()
+      for (const fields of [...all, ...all]) {
+        const block = encodeFields(encoder, fields)
+        if (decoder.decode(block, 0, block.length, head, 'trailers', 65_536) !== DONE) return false
+        const expected = fields.map(([name, text]) => `${name}: ${text}`)
+        if (JSON.stringify(lines(head)) !== JSON.stringify(expected)) return false
+        const last = head.count - 1
+        const whole = last < 0 ? '' : head.text(head.nameStart(0), head.valueEnd(last) + 2)
+        if (whole !== expected.map((line) => `${line}\r\n`).join('')) return false
+      }
+      return true
+    }),
+    { numRuns: 300 },
+  )
+})
+
 t.test('any bytes are read or refused: no exception, no list over its limit', async () => {
   // first bytes of each representation are likelier than chance would have them
   const byte = fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0x40, 0x00, 0x10, 0x20, 0x3f, 0x82, 0xbe, 0xbf, 0x01, 0x81)) // prettier-ignore

@@ -20,12 +20,15 @@ import {
 } from './static-table.ts'
 import { DynamicTable } from './table.ts'
 
+/**
+ * Takes lines; their kind is one of fields.ts or an id of names.ts. False: the block is given up, and with it the
+ * connection.
+ */
 export interface FieldSink {
-  /**
-   * A line that stands in `bytes` during the call; its kind is one of fields.ts or an id of names.ts.
-   * False: the block is given up, and with it the connection.
-   */
-  field(
+  /** An entry of a table. Its bytes stay until the block is read. */
+  indexed(bytes: Buffer, start: number, nameEnd: number, end: number, kind: number, hash: number): boolean
+  /** A field written out. Its bytes stay during the call. */
+  literal(
     bytes: Buffer,
     start: number,
     nameEnd: number,
@@ -99,25 +102,23 @@ export class BlockReader {
     if (index > NUM_STATIC) {
       const i = table.slotOf(index - NUM_STATIC - 1)
       if (i < 0) return false
-      return sink.field(
+      return sink.indexed(
         table.bytes,
         table.starts[i]!,
         table.nameEnds[i]!,
         table.ends[i]!,
         table.kinds[i]!,
         table.hashes[i]!,
-        false,
       )
     }
     if (index === 0) return false
-    return sink.field(
+    return sink.indexed(
       STATIC_BYTES,
       STATIC_STARTS[index]!,
       STATIC_NAME_ENDS[index]!,
       STATIC_ENDS[index]!,
       STATIC_KINDS[index]!,
       STATIC_HASHES[index]!,
-      false,
     )
   }
 
@@ -168,7 +169,7 @@ export class BlockReader {
         ? classify(table.bytes, start, nameEnd, this.#lineEnd, hash)
         : classifyKnown(table.bytes, start, nameEnd, this.#lineEnd, hash, this.#nameKind)
     const sensitive = (first & 0xf0) === 0x10
-    if (!sink.field(table.bytes, start, nameEnd, this.#lineEnd, kind, hash, sensitive)) return FAULT
+    if (!sink.literal(table.bytes, start, nameEnd, this.#lineEnd, kind, hash, sensitive)) return FAULT
     if (indexing) table.insert(start, nameEnd, this.#lineEnd, kind, hash)
     return at
   }

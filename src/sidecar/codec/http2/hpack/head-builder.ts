@@ -33,11 +33,23 @@ const CONNECT_PSEUDOS = bit(METHOD) | bit(AUTHORITY)
 const PLAIN_PSEUDOS = bit(METHOD) | bit(SCHEME) | bit(PATH)
 const STAR = 0x2a
 
+const EMPTY: Buffer = Buffer.alloc(0)
+/** No run: no line begins there. */
+const NOWHERE = -1
+
 export class HeadBuilder implements FieldSink {
   #head: Head
   #kind: MessageKind = 'request'
   #slab: Buffer
   #at = 0
+  /**
+   * Lines that are not in the slab yet, whose place there begins at `#runAt`. A head that repeats stands in the table
+   * as it came, line behind line: one copy for all of it.
+   */
+  #runBytes = EMPTY
+  #runStart = NOWHERE
+  #runEnd = NOWHERE
+  #runAt = 0
   #listBytes = 0
   #maxListBytes = 0
   #giveUpBytes = 0
@@ -60,11 +72,31 @@ export class HeadBuilder implements FieldSink {
     this.#maxListBytes = maxListBytes
     this.#giveUpBytes = maxListBytes * GIVE_UP_FACTOR + GIVE_UP_BYTES
     this.#at = this.#listBytes = this.#seenPseudos = this.#hosts = this.#lengths = this.#cookies = 0
+    this.#runStart = this.#runEnd = NOWHERE
     this.#malformed = this.#tooLarge = false
   }
 
   // hot
-  field(
+  indexed(bytes: Buffer, start: number, nameEnd: number, end: number, kind: number, hash: number): boolean {
+    return this.#take(bytes, start, nameEnd, end, kind, hash, false)
+  }
+
+  // hot
+  literal(
+    bytes: Buffer,
+    start: number,
+    nameEnd: number,
+    end: number,
+    kind: number,
+    hash: number,
+    sensitive: boolean,
+  ): boolean {
+    const taken = this.#take(bytes, start, nameEnd, end, kind, hash, sensitive)
+    this.#flush()
+    return taken
+  }
+
+  #take(
     bytes: Buffer,
     start: number,
     nameEnd: number,
@@ -86,15 +118,29 @@ export class HeadBuilder implements FieldSink {
     }
     const at = this.#at
     if (at + length > this.#slab.length) this.#slab = head.growSlab(at, length)
-    this.#at = copyBytes(bytes, start, end, this.#slab, at)
+    if (bytes === this.#runBytes && start === this.#runEnd) this.#runEnd = end
+    else {
+      this.#flush()
+      this.#runBytes = bytes
+      this.#runStart = start
+      this.#runEnd = end
+      this.#runAt = at
+    }
+    this.#at = at + length
     const shift = at - start
-    head.push(at, nameEnd + shift, nameEnd + shift + 2, this.#at - 2, kind, hash, sensitive)
+    head.push(at, nameEnd + shift, nameEnd + shift + 2, at + length - 2, kind, hash, sensitive)
     if (kind > 0 && COUNTED[kind] === 1) {
       if (kind === COOKIE) this.#cookies++
       else if (kind === HOST) this.#hosts++
       else this.#lengths++
     }
     return true
+  }
+
+  /** Writes the lines that waited for a neighbour. */
+  #flush(): void {
+    copyBytes(this.#runBytes, this.#runStart, this.#runEnd, this.#slab, this.#runAt)
+    this.#runStart = this.#runEnd = NOWHERE
   }
 
   #pseudo(bytes: Buffer, start: number, end: number, kind: number, sensitive: boolean): void {
@@ -138,6 +184,7 @@ export class HeadBuilder implements FieldSink {
 
   /** After the last field. */
   finish(): Verdict {
+    this.#flush()
     if (this.#malformed) return MALFORMED
     if (this.#tooLarge) return HEADERS_TOO_LARGE
     if (this.#lengths > 1) return MALFORMED

@@ -75,13 +75,16 @@ export class DynamicTable {
     }
   }
 
-  /** The living lines, and the one being written, go to the front of an arena that has twice what they need. */
+  /**
+   * The living lines, and the one being written, go to the front of an arena that has twice what they need. Always a
+   * new one: who reads a block may still point into the old.
+   */
   #move(kept: number, bytes: number): void {
     const oldest = this.count === 0 ? this.#end : this.starts[(this.newest - this.count + 1) & this.mask]!
     const living = this.#end - oldest
     let room = FIRST_ARENA_BYTES
     while (room < living * 2 + bytes) room *= 2
-    const arena = room === this.bytes.length ? this.bytes : Buffer.allocUnsafeSlow(room)
+    const arena = Buffer.allocUnsafeSlow(room)
     this.bytes.copy(arena, 0, oldest, this.#end + kept)
     this.bytes = arena
     this.#end = living
