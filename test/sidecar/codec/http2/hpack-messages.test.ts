@@ -160,6 +160,24 @@ t.test('cookies are joined', async (t: Test) => {
   )
 })
 
+t.test('entries keep their bytes while the table moves in the middle of a block', async (t: Test) => {
+  const decoder = new HpackDecoder(4096)
+  const head = new Head()
+  const table: string[] = []
+  const sizeOf = (line: string): number => line.length - 2 + 32
+  for (let i = 0; i < 2000; i++) {
+    // the two oldest entries, then one that drives them out, sometimes with the arena's last bytes
+    const [name, value] = [`n${i}`, 'v'.repeat((i * 367) % 1999)]
+    const indexes = table.slice(0, 2).map((_, age) => 0x80 | (61 + table.length - age))
+    const block = Buffer.concat([Buffer.from(indexes), literal(name, value, WITH_INDEXING)])
+    decoder.decode(block, 0, block.length, head, 'trailers', MAX_LIST_BYTES)
+    const expected = [...table.slice(0, 2), `${name}: ${value}`]
+    if (lines(head).join('|') !== expected.join('|')) t.same(lines(head), expected, `round ${i}`)
+    table.push(`${name}: ${value}`)
+    while (table.reduce((sum, line) => sum + sizeOf(line), 0) > 4096) table.shift()
+  }
+})
+
 t.test('a list is counted as RFC 9113 section 10.5.1 says, and the table stays in step', async (t: Test) => {
   const fields = plus(['a', 'b'])
   const bytes = fields.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0)

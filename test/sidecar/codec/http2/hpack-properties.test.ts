@@ -110,7 +110,7 @@ t.test('what is encoded is decoded, with tables of any size and changes of it', 
 
 t.test('a head has the fields of its block in order, also where the table moves while it is read', async () => {
   const value = fc.oneof(
-    fc.constantFrom('', 'a', 'b', 'gzip, deflate', 'v'.repeat(90), 'w'.repeat(900)),
+    fc.constantFrom('', 'a', 'b', 'gzip, deflate', 'v'.repeat(90), 'w'.repeat(300)),
     fc.integer({ min: 0, max: 50 }).map((n) => String(n).repeat(20)),
   )
   const field = fc.tuple(
@@ -120,12 +120,12 @@ t.test('a head has the fields of its block in order, also where the table moves 
   )
   const blocks = fc.array(fc.array(field as fc.Arbitrary<Field>, { maxLength: 20 }), { maxLength: 12 })
   fc.assert(
-    fc.property(fc.constantFrom(0, 500, 4096, 65_536), blocks, (bound, all) => {
+    fc.property(fc.constantFrom(0, 500, 1500, 4096, 65_536), blocks, (bound, all) => {
       const encoder = new HpackEncoder(bound)
       encoder.setPeerLimit(65_536)
       const decoder = new HpackDecoder(65_536)
       const head = new Head()
-      for (const fields of [...all, ...all]) {
+      for (const fields of [...all, ...all, ...all, ...all]) {
         const block = encodeFields(encoder, fields)
         if (decoder.decode(block, 0, block.length, head, 'trailers', 65_536) !== DONE) return false
         const expected = fields.map(([name, text]) => `${name}: ${text}`)
