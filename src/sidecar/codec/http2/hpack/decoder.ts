@@ -7,9 +7,12 @@ import { DONE, type Verdict } from '../../verdict.ts'
 import { BlockReader } from './block-reader.ts'
 import { HeadBuilder, type MessageKind } from './head-builder.ts'
 
+/** What a builder holds before its first block. */
+const NO_HEAD = new Head()
+
 export class HpackDecoder {
   readonly #reader: BlockReader
-  readonly #builder = new HeadBuilder(new Head())
+  readonly #builder = new HeadBuilder(NO_HEAD)
 
   /** `maxTableBytes`: what we announce as SETTINGS_HEADER_TABLE_SIZE. */
   constructor(maxTableBytes: number) {
@@ -23,7 +26,8 @@ export class HpackDecoder {
 
   /**
    * Decodes a block (CONTINUATION joined by the caller) into `head`, which is emptied first.
-   * DONE; MALFORMED or HEADERS_TOO_LARGE: a fault of this stream, the table stays in step; or COMPRESSION_FAULT.
+   * DONE; MALFORMED or HEADERS_TOO_LARGE: a fault of this stream, the table stays in step; or COMPRESSION_FAULT, also
+   * for a list so far over its limit that staying in step is not worth its price.
    */
   decode(buf: Buffer, start: number, end: number, head: Head, kind: MessageKind, maxListBytes: number): Verdict {
     this.#builder.begin(head, kind, maxListBytes)
