@@ -17,6 +17,8 @@ import { ReceiveWindow } from './window.ts'
 
 /** Ended streams are kept for the next requests, with their heads' memory. */
 const MAX_POOLED = 64
+/** A burst's memory goes when it is over. */
+const MAX_IDLE_POOLED = 8
 
 export class Core implements OutputOwner, SenderOwner, SettingsSink {
   readonly isServer: boolean
@@ -123,6 +125,7 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
 
   release(stream: Http2Stream): void {
     stream.clear()
+    if (this.numStreams === 0 && this.#pool.length > MAX_IDLE_POOLED) this.#pool.length = MAX_IDLE_POOLED
     if (this.#pool.length < MAX_POOLED) this.#pool.push(stream)
   }
 
@@ -151,10 +154,8 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
     if (state !== LINGERING) this.#leave(stream, ending)
     stream.state = FREE
     this.sender.drop(stream)
-    const { heldBytes } = stream
-    stream.heldBytes = 0
-    stream.held.length = 0
-    this.credit(heldBytes)
+    this.credit(stream.held.bytes)
+    stream.held.clear()
     if (tell) owner.onReset(stream, code, remote)
     this.release(stream)
     if (state !== LINGERING) this.handler.onStreamClosed()

@@ -266,9 +266,8 @@ export class MessageReader {
     if (stream === null || stream.generation !== this.#generation || stream.state !== OPEN) {
       this.#stream = null
       core.credit(bytes)
-    } else if (stream.paused || stream.heldBytes > 0) {
-      stream.held.push(Buffer.from(buf.subarray(start, end)))
-      stream.heldBytes += bytes
+    } else if (stream.paused || stream.held.bytes > 0) {
+      stream.held.copy(buf, start, end)
     } else {
       stream.owner.onData(stream, buf, start, end)
       core.credit(bytes)
@@ -288,7 +287,7 @@ export class MessageReader {
 
   #onEnd(stream: Http2Stream): void {
     stream.remoteEnded = true
-    if (stream.heldBytes > 0) this.#core.settle(stream)
+    if (stream.held.bytes > 0) this.#core.settle(stream)
     else this.#tellEnd(stream)
   }
 
@@ -309,15 +308,16 @@ export class MessageReader {
   resume(stream: Http2Stream): void {
     const core = this.#core
     const { generation } = stream
-    while (stream.held.length > 0 && !stream.paused) {
-      const chunk = stream.held.shift()!
-      stream.heldBytes -= chunk.length
-      stream.owner.onData(stream, chunk, 0, chunk.length)
-      core.credit(chunk.length)
+    const { held } = stream
+    while (held.bytes > 0 && !stream.paused) {
+      const { first, at, end } = held
+      held.skip(end - at)
+      stream.owner.onData(stream, first, at, end)
+      core.credit(end - at)
       if (stream.generation !== generation || stream.state === FREE) return
-      core.creditStream(stream, chunk.length)
+      core.creditStream(stream, end - at)
     }
-    if (stream.held.length > 0 || !stream.remoteEnded || stream.endDelivered) return
+    if (held.bytes > 0 || !stream.remoteEnded || stream.endDelivered) return
     if (stream.state === OPEN || stream.state === LINGERING) this.#tellEnd(stream)
   }
 }

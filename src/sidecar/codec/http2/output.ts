@@ -39,7 +39,7 @@ export class Output {
   at = 0
   /** Bytes that wait. */
   pending = 0
-  /** The transport has enough: DATA waits in its streams. */
+  /** The transport has enough, until it drains: DATA waits in its streams. */
   blocked = false
   /** Control frames since the transport last took everything. */
   queuedControlFrames = 0
@@ -71,8 +71,8 @@ export class Output {
       list.length = 0
     } while (more && this.#owner.refill())
     this.#taking = false
-    this.blocked = !more
-    if (more) this.queuedControlFrames = 0
+    if (!more) this.blocked = true
+    else if (!this.blocked) this.queuedControlFrames = 0
     return more
   }
 

@@ -52,7 +52,7 @@ export class Sender {
 
   // hot
   beginHead(stream: Http2Stream): void {
-    if (stream.queuedBytes > 0 || stream.localEnded || stream.state !== OPEN) {
+    if (stream.queue.bytes > 0 || stream.localEnded || stream.state !== OPEN) {
       stream.encoder = this.#deferred = new LiteralEncoder()
       return
     }
@@ -64,7 +64,7 @@ export class Sender {
   // hot
   endHead(stream: Http2Stream, endStream: boolean): void {
     if (this.#deferred !== null) {
-      if (stream.queuedBytes > 0) {
+      if (stream.queue.bytes > 0) {
         stream.trailerBlock = this.#deferred.block
         stream.endQueued = true
       }
@@ -84,7 +84,7 @@ export class Sender {
   sendData(stream: Http2Stream, buf: Buffer, start: number, end: number): boolean {
     if (stream.localEnded || stream.endQueued || stream.state !== OPEN || start === end) return true
     let at = start
-    if (stream.queuedBytes === 0 && this.#ready === null && !this.#output.blocked) {
+    if (stream.queue.bytes === 0 && this.#ready === null && !this.#output.blocked) {
       while (at < end && this.#output.pending < MAX_PENDING_BYTES) {
         const bytes = Math.min(end - at, this.maxFrameBytes, stream.sendWindowBytes, this.windowBytes)
         if (bytes <= 0) break
@@ -93,15 +93,15 @@ export class Sender {
       }
       if (at === end) return true
     }
-    stream.queue.push(end - at <= JOIN_BYTES ? Buffer.from(buf.subarray(at, end)) : buf.subarray(at, end))
-    stream.queuedBytes += end - at
+    if (end - at <= JOIN_BYTES) stream.queue.copy(buf, at, end)
+    else stream.queue.keep(buf, at, end)
     this.#enlist(stream)
     return false
   }
 
   sendEnd(stream: Http2Stream): void {
     if (stream.localEnded || stream.endQueued || stream.state !== OPEN) return
-    if (stream.queuedBytes > 0) {
+    if (stream.queue.bytes > 0) {
       stream.endQueued = true
       return
     }
@@ -113,7 +113,7 @@ export class Sender {
   /** The peer lets a stream send more, or (by its SETTINGS) less. */
   onStreamWindow(stream: Http2Stream, delta: number): void {
     stream.sendWindowBytes += delta
-    if (stream.queuedBytes > 0) this.#enlist(stream)
+    if (stream.queue.bytes > 0) this.#enlist(stream)
   }
 
   /** Frames of waiting streams, in turns, as far as windows and the output allow. True: the output holds some. */
@@ -127,27 +127,22 @@ export class Sender {
   /** A stream is over: what it had queued goes nowhere. */
   drop(stream: Http2Stream): void {
     this.#unlist(stream)
-    stream.queue.length = 0
-    stream.queuedBytes = 0
+    stream.queue.clear()
   }
 
   #turn(stream: Http2Stream): void {
-    const chunk = stream.queue[0]!
-    const at = stream.queueAt
+    const { queue } = stream
+    const { first: chunk, at } = queue
     const most = stream.next === stream ? this.maxFrameBytes : Math.min(TURN_BYTES, this.maxFrameBytes)
-    const bytes = Math.min(chunk.length - at, most, stream.sendWindowBytes, this.windowBytes)
+    const bytes = Math.min(queue.end - at, most, stream.sendWindowBytes, this.windowBytes)
     if (bytes <= 0) {
       this.#unlist(stream) // its window shrank by SETTINGS
       return
     }
-    stream.queuedBytes -= bytes
-    const last = stream.queuedBytes === 0
+    const last = queue.bytes === bytes
     const ends = last && stream.endQueued && stream.trailerBlock === null
     this.#frame(stream, ends ? END_STREAM : 0, chunk, at, at + bytes)
-    if (at + bytes === chunk.length) {
-      stream.queue.shift()
-      stream.queueAt = 0
-    } else stream.queueAt += bytes
+    queue.skip(bytes)
     if (!last) {
       if (stream.sendWindowBytes <= 0) this.#unlist(stream)
       else this.#ready = stream.next

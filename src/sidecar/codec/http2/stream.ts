@@ -10,6 +10,7 @@
 import type { BodyFraming, BodyKind } from '../body.ts'
 import { BODY_NONE } from '../body.ts'
 import { Head } from '../head.ts'
+import { ByteQueue } from './byte-queue.ts'
 import type { ErrorCode } from './errors.ts'
 import type { HeaderName } from '../names.ts'
 import type { PseudoName } from './hpack/fields.ts'
@@ -87,8 +88,6 @@ export class Http2Stream {
   encoder: HeadEncoder
   /** Clients set it before the response: PLAIN, HEAD_REQUEST or CONNECT_REQUEST. */
   requestKind = PLAIN
-  /** Bytes of DATA that wait for a window or the transport. */
-  queuedBytes = 0
 
   // ---- @internal: the session's own from here on
 
@@ -110,15 +109,12 @@ export class Http2Stream {
   paused = false
   /** A pause since the window last grew. */
   wasPaused = false
-  readonly held: Buffer[] = []
-  heldBytes = 0
+  readonly held = new ByteQueue()
   trailers: Head | null = null
   trailersHeld = false
 
   sendWindowBytes = 0
-  readonly queue: Buffer[] = []
-  /** Where the first of `queue` goes on. */
-  queueAt = 0
+  readonly queue = new ByteQueue()
   endQueued = false
   trailerBlock: Buffer | null = null
   /** In the ring of streams that could send. */
@@ -134,6 +130,11 @@ export class Http2Stream {
   constructor(host: StreamHost, encoder: HeadEncoder) {
     this.#host = host
     this.encoder = encoder
+  }
+
+  /** Bytes of DATA that wait for a window or the transport. */
+  get queuedBytes(): number {
+    return this.queue.bytes
   }
 
   /** A head of any kind begins: encode into `encoder`, then `endHead`. Nothing else may be sent in between. */
@@ -199,13 +200,10 @@ export class Http2Stream {
     this.bodyless = false
     this.paused = false
     this.wasPaused = false
-    this.held.length = 0
-    this.heldBytes = 0
+    this.held.clear()
     this.trailersHeld = false
     this.sendWindowBytes = 0
-    this.queue.length = 0
-    this.queueAt = 0
-    this.queuedBytes = 0
+    this.queue.clear()
     this.endQueued = false
     this.trailerBlock = null
     this.tailSlab = NO_SLAB

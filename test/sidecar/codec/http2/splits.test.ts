@@ -13,7 +13,7 @@ import {
   u32,
   windowUpdate,
 } from './frames.ts'
-import { drainOutput, newPeer, Recorder, sendRequest, sendResponse } from './harness.ts'
+import { drainOutput, newPeer, Recorder, sendRequest, sendResponse, type SessionRecorder } from './harness.ts'
 
 const GET: [string, string][] = [
   [':method', 'GET'],
@@ -91,7 +91,7 @@ function playServer(pieces: Buffer[]): unknown {
   const output = feed(peer, pieces)
   return {
     output,
-    events: { ...peer.events, onRequestStream: 0, outputs: 0, requests: peer.events.requests.map((r) => r.message) },
+    events: eventsOf(peer.events),
   }
 }
 
@@ -100,7 +100,11 @@ function playClient(pieces: Buffer[]): unknown {
   const answers = [new Recorder(), new Recorder()]
   for (const answer of answers) sendRequest(peer.session.open(answer)!, 'GET', '/', true)
   const output = feed(peer, pieces)
-  return { output, answers: answers.map((r) => r.message), events: { ...peer.events, outputs: 0 } }
+  return { output, answers: answers.map((r) => r.message), events: eventsOf(peer.events) }
+}
+
+function eventsOf({ ready, goaways, fatal, closed, requests }: SessionRecorder): unknown {
+  return { ready, goaways, fatal, closed, requests: requests.map((r) => r.message) }
 }
 
 function feed(peer: ReturnType<typeof newPeer>, pieces: Buffer[]): string {

@@ -1,0 +1,74 @@
+/**
+ * Body bytes that wait, in either direction: small pieces are joined, so that a peer's one-byte frames cost one byte
+ * each; large ones may stay where they are. In: ranges. Out: ranges, in order. Owns its chunks.
+ */
+const FIRST_CHUNK_BYTES = 1024
+const CHUNK_BYTES = 16 * 1024
+
+export class ByteQueue {
+  bytes = 0
+  /** Where the first chunk goes on. */
+  at = 0
+  readonly #chunks: Buffer[] = []
+  readonly #ends: number[] = []
+  /** What the last chunk can still take. */
+  #room = 0
+
+  /** The first chunk; there is one while `bytes` > 0. */
+  get first(): Buffer {
+    return this.#chunks[0]!
+  }
+  get end(): number {
+    return this.#ends[0]!
+  }
+
+  copy(buf: Buffer, start: number, end: number): void {
+    this.bytes += end - start
+    let from = start
+    while (from < end) {
+      if (this.#room === 0) {
+        const size = Math.max(
+          Math.min(end - from, CHUNK_BYTES),
+          this.#chunks.length === 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES,
+        )
+        this.#chunks.push(Buffer.allocUnsafe(size))
+        this.#ends.push(0)
+        this.#room = size
+      }
+      const last = this.#chunks.length - 1
+      const part = Math.min(end - from, this.#room)
+      const used = this.#ends[last]!
+      buf.copy(this.#chunks[last]!, used, from, from + part)
+      this.#ends[last] = used + part
+      this.#room -= part
+      from += part
+    }
+  }
+
+  /** `buf` must stay as it is. */
+  keep(buf: Buffer, start: number, end: number): void {
+    this.bytes += end - start
+    this.#chunks.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end))
+    this.#ends.push(end - start)
+    this.#room = 0
+  }
+
+  /** The next `bytes` of the first chunk are done with. */
+  skip(bytes: number): void {
+    this.bytes -= bytes
+    this.at += bytes
+    if (this.at < this.#ends[0]!) return
+    this.#chunks.shift()
+    this.#ends.shift()
+    this.at = 0
+    if (this.#chunks.length === 0) this.#room = 0
+  }
+
+  clear(): void {
+    this.bytes = 0
+    this.at = 0
+    this.#chunks.length = 0
+    this.#ends.length = 0
+    this.#room = 0
+  }
+}

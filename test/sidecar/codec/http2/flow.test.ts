@@ -1,0 +1,419 @@
+/** What RFC 9113 leaves to us: writes, turns, windows, holding back, ends that cross. */
+import t from 'tap'
+import { MESH_PEER_BUDGETS } from '../../../../src/sidecar/codec/http2/abuse.ts'
+import { CANCEL, NO_ERROR, REFUSED_STREAM } from '../../../../src/sidecar/codec/http2/errors.ts'
+import {
+  data,
+  END_HEADERS,
+  END_STREAM,
+  frame,
+  headers,
+  parseFrames,
+  PREFACE,
+  reset,
+  settings,
+  T,
+  u32,
+  windowUpdate,
+} from './frames.ts'
+import { drainOutput, newPeer, type Peer, pump, Recorder, sendRequest, sendResponse, sendTrailers } from './harness.ts'
+
+const GET: [string, string][] = [
+  [':method', 'GET'],
+  [':scheme', 'http'],
+  [':path', '/'],
+  [':authority', 'shop.test'],
+]
+
+function feed({ session }: Peer, ...pieces: Buffer[]): void {
+  const bytes = Buffer.concat(pieces)
+  session.receive(bytes, 0, bytes.length)
+}
+
+function serverWith(...pieces: Buffer[]): Peer {
+  const peer = newPeer('server')
+  feed(peer, PREFACE, settings(), ...pieces)
+  return peer
+}
+
+function writes({ session }: Peer): Buffer[] {
+  const list: Buffer[] = []
+  session.output.take((buf) => list.push(buf) > 0)
+  return list
+}
+
+t.test('writes', async (t) => {
+  t.test('a small response is one buffer: HEADERS, and DATA with END_STREAM', async (t) => {
+    const peer = serverWith(headers(1, GET))
+    writes(peer)
+    const { stream } = peer.events.requests[0]!
+    sendResponse(stream!, 200, false, [['content-length', '5']])
+    stream!.sendData(Buffer.from('hello'), 0, 5)
+    stream!.sendEnd()
+    const list = writes(peer)
+    t.equal(list.length, 1)
+    t.same(
+      parseFrames(list[0]!).map(({ type, flags }) => [type, flags]),
+      [
+        [T.HEADERS, END_HEADERS],
+        [T.DATA, END_STREAM],
+      ],
+    )
+    t.equal(peer.session.numStreams, 0)
+  })
+
+  t.test('an end right after the head goes with the head', async (t) => {
+    const peer = serverWith(headers(1, GET))
+    writes(peer)
+    const { stream } = peer.events.requests[0]!
+    sendResponse(stream!, 200, false)
+    stream!.sendEnd()
+    t.same(
+      parseFrames(Buffer.concat(writes(peer))).map(({ type, flags }) => [type, flags]),
+      [[T.HEADERS, END_HEADERS | END_STREAM]],
+    )
+  })
+
+  t.test('an end after its DATA has left is a frame of its own', async (t) => {
+    const peer = serverWith(headers(1, GET))
+    const { stream } = peer.events.requests[0]!
+    sendResponse(stream!, 200, false)
+    stream!.sendData(Buffer.from('x'), 0, 1)
+    writes(peer)
+    stream!.sendEnd()
+    const [last] = parseFrames(Buffer.concat(writes(peer)))
+    t.same([last!.type, last!.flags, last!.payload.length], [T.DATA, END_STREAM, 0])
+  })
+
+  t.test('large DATA leaves by reference', async (t) => {
+    const peer = serverWith(windowUpdate(0, 1 << 20), settings(4, 1 << 20), headers(1, GET))
+    writes(peer)
+    const { stream } = peer.events.requests[0]!
+    sendResponse(stream!, 200, false)
+    const body = Buffer.alloc(64 * 1024, 'r')
+    stream!.sendData(body, 0, body.length)
+    const list = writes(peer)
+    t.equal(list.filter((buf) => buf.buffer === body.buffer).length, 4)
+  })
+
+  t.test('onOutput is told once per turn', async (t) => {
+    const peer = serverWith(headers(1, GET), headers(3, GET))
+    writes(peer)
+    const before = peer.events.outputs
+    for (const { stream } of peer.events.requests) sendResponse(stream!, 200, true)
+    t.equal(peer.events.outputs, before + 1)
+    writes(peer)
+    feed(peer, frame(T.PING, 0, 0, '12345678'))
+    t.equal(peer.events.outputs, before + 2)
+  })
+
+  t.test('a head over the frame size is cut into CONTINUATION', async (t) => {
+    const client = newPeer('client')
+    const server = newPeer('server')
+    sendRequest(client.session.open(new Recorder())!, 'GET', '/', true, [
+      ['x-a', 'a'.repeat(12_000)],
+      ['x-b', 'b'.repeat(12_000)],
+    ])
+    pump(client, server)
+    const [request] = server.events.requests
+    t.equal(request!.message.ended, true)
+    t.same(
+      request!.message.fields.map(([name, value]) => [name, value.length]),
+      [
+        ['x-a', 12_000],
+        ['x-b', 12_000],
+      ],
+    )
+  })
+})
+
+t.test('turns', async (t) => {
+  t.test('waiting streams send 16 KiB each in turn', async (t) => {
+    const peer = serverWith(settings(4, 1 << 20), headers(1, GET), headers(3, GET), headers(5, GET))
+    writes(peer)
+    for (const { stream } of peer.events.requests) {
+      sendResponse(stream!, 200, false)
+      stream!.sendData(Buffer.alloc(100_000), 0, 100_000)
+      stream!.sendEnd()
+    }
+    writes(peer)
+    feed(peer, windowUpdate(0, 1 << 20))
+    const order = parseFrames(Buffer.concat(writes(peer)))
+      .filter(({ type }) => type === T.DATA)
+      .map(({ id, payload }) => [id, payload.length])
+    for (const [, bytes] of order) t.ok(bytes! <= 16_384)
+    t.same(
+      order.slice(1, 7).map(([id]) => id),
+      [3, 5, 1, 3, 5, 1],
+    )
+  })
+
+  t.test('a blocked output keeps DATA, not PING; a drain lets it go', async (t) => {
+    const peer = serverWith(headers(1, GET))
+    writes(peer)
+    peer.session.setOutputBlocked(true)
+    const request = peer.events.requests[0]!
+    sendResponse(request.stream!, 200, false)
+    t.equal(request.stream!.sendData(Buffer.from('later'), 0, 5), false)
+    t.equal(request.stream!.queuedBytes, 5)
+    feed(peer, frame(T.PING, 0, 0, '12345678'))
+    t.same(
+      parseFrames(drainOutput(peer.session)).map(({ type }) => type),
+      [T.HEADERS, T.PING],
+    )
+    t.equal(request.message.drains, 0)
+    peer.session.onSocketDrain()
+    t.same(
+      parseFrames(drainOutput(peer.session)).map(({ type }) => type),
+      [T.DATA],
+    )
+    t.equal(request.message.drains, 1)
+    t.equal(request.stream!.queuedBytes, 0)
+  })
+
+  t.test('trailers wait for the DATA before them, and keep the tables in step', async (t) => {
+    const peer = serverWith(settings(4, 3), headers(1, GET), headers(3, GET))
+    writes(peer)
+    const [first, second] = peer.events.requests
+    sendResponse(first!.stream!, 200, false, [['x-a', 'b']])
+    first!.stream!.sendData(Buffer.from('abcdef'), 0, 6)
+    sendTrailers(first!.stream!, [
+      ['grpc-status', '0'],
+      ['x-long', 'l'.repeat(300)],
+    ])
+    sendResponse(second!.stream!, 200, true, [['x-a', 'b']])
+    const client = newPeer('client')
+    const answers = [new Recorder(), new Recorder()]
+    for (const answer of answers) sendRequest(client.session.open(answer)!, 'GET', '/', true)
+    feed(client, settings(), drainOutput(peer.session))
+    t.equal(answers[0]!.message.ended, false)
+    t.equal(answers[1]!.message.ended, true)
+    feed(peer, windowUpdate(1, 3))
+    feed(client, drainOutput(peer.session))
+    t.equal(String(answers[0]!.message.body), 'abcdef')
+    t.same(answers[0]!.message.trailers, [
+      ['grpc-status', '0'],
+      ['x-long', 'l'.repeat(300)],
+    ])
+    t.same(answers[1]!.message.fields, [['x-a', 'b']])
+  })
+})
+
+t.test('windows', async (t) => {
+  t.test('are credited at half, grow while they are used, and stop growing', async (t) => {
+    const peer = serverWith(headers(1, [[':method', 'POST'], ...GET.slice(1)], END_HEADERS))
+    drainOutput(peer.session)
+    let largest = 0
+    let updates = 0
+    for (let i = 0; i < 1000; i++) {
+      feed(peer, data(1, Buffer.alloc(16_384)))
+      for (const { type, id, payload } of parseFrames(drainOutput(peer.session)))
+        if (type === T.WINDOW_UPDATE && id === 1) {
+          updates++
+          largest = Math.max(largest, payload.readUInt32BE(0))
+        }
+    }
+    t.equal(peer.events.fatal, null)
+    t.ok(updates < 60, `${updates} updates for 16 MB`)
+    t.ok(largest >= 512 * 1024 && largest <= 1024 * 1024, `largest ${largest}`)
+  })
+
+  t.test('are not credited for what is held back, and all of it comes at resume', async (t) => {
+    const peer = newPeer('server')
+    peer.events.onRequestStream = (_recorder, stream) => stream.pause()
+    feed(peer, PREFACE, settings(), headers(1, [[':method', 'POST'], ...GET.slice(1)], END_HEADERS))
+    drainOutput(peer.session)
+    for (let i = 0; i < 16; i++) feed(peer, data(1, Buffer.alloc(16_384, i), i === 15 ? END_STREAM : 0))
+    t.equal(drainOutput(peer.session).length, 0)
+    const request = peer.events.requests[0]!
+    t.equal(request.bodyPieces.length, 0)
+    request.stream!.resume()
+    t.equal(request.message.ended, true)
+    t.same(request.message.body, Buffer.concat(Array.from({ length: 16 }, (_, i) => Buffer.alloc(16_384, i))))
+    t.ok(parseFrames(drainOutput(peer.session)).every(({ type, id }) => type === T.WINDOW_UPDATE && id === 0))
+  })
+
+  t.test('one-byte frames that are held cost no more than their bytes', async (t) => {
+    const peer = newPeer('server')
+    peer.events.onRequestStream = (_recorder, stream) => stream.pause()
+    feed(peer, PREFACE, settings(), headers(1, [[':method', 'POST'], ...GET.slice(1)], END_HEADERS))
+    const flood = Buffer.concat(Array.from({ length: 1000 }, () => data(1, 'x')))
+    for (let i = 0; i < 200; i++) feed(peer, flood)
+    const request = peer.events.requests[0]!
+    request.stream!.resume()
+    t.ok(request.bodyPieces.length < 30, `${request.bodyPieces.length} pieces`)
+    t.equal(
+      request.bodyPieces.reduce((sum, { length }) => sum + length, 0),
+      200_000,
+    )
+  })
+
+  t.test('a pause in the middle loses nothing', async (t) => {
+    const client = newPeer('client')
+    const server = newPeer('server')
+    const body = Buffer.from(Array.from({ length: 600_000 }, (_, i) => (i * 31) & 0xff))
+    let seen = 0
+    server.events.onRequestStream = (recorder, stream) => {
+      const onData = recorder.onData.bind(recorder)
+      recorder.onData = (...args) => {
+        onData(...args)
+        if (++seen % 3 === 0) stream.pause()
+      }
+    }
+    const stream = client.session.open(new Recorder())!
+    sendRequest(stream, 'POST', '/', false)
+    stream.sendData(body, 0, body.length)
+    stream.sendEnd()
+    for (let i = 0; i < 200; i++) {
+      pump(client, server, () => 5000)
+      const [request] = server.events.requests
+      if (!request!.message.ended) request!.stream!.resume()
+    }
+    t.ok(server.events.requests[0]!.message.body.equals(body))
+  })
+})
+
+t.test('ends', async (t) => {
+  t.test('an answer that came whole outlives the RST_STREAM(NO_ERROR) after it', async (t) => {
+    const client = newPeer('client')
+    const answer = new Recorder()
+    const stream = client.session.open(answer)!
+    sendRequest(stream, 'POST', '/', false)
+    stream.pause()
+    feed(
+      client,
+      settings(),
+      headers(1, [[':status', '413']], END_HEADERS),
+      data(1, 'too long', END_STREAM),
+      reset(1, NO_ERROR),
+    )
+    t.equal(answer.message.ended, false)
+    t.equal(client.session.numStreams, 0)
+    stream.resume()
+    t.equal(String(answer.message.body), 'too long')
+    t.same(answer.message.reset, { code: NO_ERROR, remote: true })
+  })
+
+  t.test('GOAWAY refuses the streams above its last one, and no other is opened', async (t) => {
+    const client = newPeer('client')
+    const answers = [new Recorder(), new Recorder(), new Recorder()]
+    for (const answer of answers) sendRequest(client.session.open(answer)!, 'GET', '/', true)
+    const late = new Recorder()
+    const unsent = client.session.open(late)!
+    feed(client, settings(), frame(T.GOAWAY, 0, 0, u32(3, 0)))
+    t.same(answers[2]!.message.reset, { code: REFUSED_STREAM, remote: true })
+    t.equal(client.session.canOpen, false)
+    t.equal(client.session.isDraining, true)
+    t.equal(client.session.open(new Recorder()), null)
+    sendRequest(unsent, 'GET', '/', true)
+    t.same(late.message.reset, { code: REFUSED_STREAM, remote: true })
+    feed(client, headers(1, [[':status', '200']]), headers(3, [[':status', '200']]))
+    t.equal(answers[0]!.message.status, 200)
+    t.equal(answers[1]!.message.status, 200)
+    t.equal(client.session.numStreams, 0)
+    t.same(client.events.goaways, [{ last: 3, code: 0 }])
+  })
+
+  t.test('a graceful shutdown takes what is on its way, and then no more', async (t) => {
+    const peer = serverWith(headers(1, GET))
+    drainOutput(peer.session)
+    peer.session.shutdown()
+    feed(peer, headers(3, GET))
+    peer.session.finishShutdown()
+    feed(peer, headers(5, GET))
+    t.equal(peer.events.requests.length, 2)
+    const frames = parseFrames(drainOutput(peer.session))
+    t.same(
+      frames.filter(({ type }) => type === T.GOAWAY).map(({ payload }) => payload.readUInt32BE(0)),
+      [0x7f_ff_ff_ff, 3],
+    )
+    t.same(
+      frames.filter(({ type }) => type === T.RST_STREAM).map(({ id, payload }) => [id, payload.readUInt32BE(0)]),
+      [[5, REFUSED_STREAM]],
+    )
+    for (const { stream } of peer.events.requests) sendResponse(stream!, 200, true)
+    t.equal(peer.session.numStreams, 0)
+  })
+
+  t.test('destroy ends all streams with its code', async (t) => {
+    const peer = serverWith(headers(1, GET), headers(3, GET))
+    peer.session.destroy(2)
+    for (const { message } of peer.events.requests) t.same(message.reset, { code: 2, remote: false })
+    t.equal(peer.session.numStreams, 0)
+    feed(peer, headers(5, GET))
+    t.equal(peer.events.requests.length, 2)
+    t.equal(peer.events.fatal, null)
+  })
+
+  t.test('our own reset tells the peer, and nothing comes after it', async (t) => {
+    const client = newPeer('client')
+    const server = newPeer('server')
+    const answer = new Recorder()
+    const stream = client.session.open(answer)!
+    sendRequest(stream, 'POST', '/', false)
+    pump(client, server)
+    const request = server.events.requests[0]!
+    sendResponse(request.stream!, 200, false)
+    request.stream!.sendData(Buffer.alloc(9000), 0, 9000)
+    stream.reset(CANCEL)
+    stream.reset(CANCEL)
+    stream.sendEnd()
+    pump(client, server)
+    t.same(request.message.reset, { code: CANCEL, remote: true })
+    t.same([answer.message.reset, answer.message.ended, answer.message.status], [null, false, 0])
+    t.equal(client.session.numStreams + server.session.numStreams, 0)
+    const next = new Recorder()
+    server.events.onRequestStream = (recorder, stream) =>
+      (recorder.onMessageEnd = () => sendResponse(stream, 204, true))
+    sendRequest(client.session.open(next)!, 'GET', '/', true)
+    pump(client, server)
+    t.equal(next.message.status, 204)
+  })
+
+  t.test('PING of ours', async (t) => {
+    const client = newPeer('client')
+    const server = newPeer('server')
+    client.session.ping()
+    t.equal(client.session.isPingPending, true)
+    pump(client, server)
+    t.equal(client.session.isPingPending, false)
+  })
+})
+
+t.test('budgets', async (t) => {
+  t.test('5,000 cancelled calls pass over one link of the mesh', async (t) => {
+    const client = newPeer('client', {}, MESH_PEER_BUDGETS)
+    const server = newPeer('server', {}, MESH_PEER_BUDGETS)
+    for (let i = 0; i < 5000; i += 50) {
+      const streams = Array.from({ length: 50 }, () => {
+        const stream = client.session.open(new Recorder())!
+        sendRequest(stream, 'POST', '/grpc', false)
+        return stream
+      })
+      if (i % 100 === 0) pump(client, server)
+      for (const stream of streams) stream.reset(CANCEL)
+      pump(client, server)
+    }
+    t.equal(server.events.requests.length, 5000)
+    t.equal(server.events.fatal, null)
+    t.equal(client.events.fatal, null)
+    t.equal(server.session.numStreams, 0)
+  })
+
+  t.test('a budget fills up again with time', async (t) => {
+    let nowMs = 0
+    const peer = newPeer('server', {}, undefined, () => nowMs)
+    feed(peer, PREFACE, settings())
+    let id = 1
+    const cancel = (n: number): void => {
+      for (let i = 0; i < n; i++, id += 2) feed(peer, headers(id, GET), reset(id))
+    }
+    cancel(1000)
+    t.equal(peer.events.fatal, null)
+    nowMs += 1000
+    cancel(33)
+    t.equal(peer.events.fatal, null)
+    cancel(1)
+    t.equal(peer.events.fatal?.code, 11)
+  })
+})
