@@ -3,6 +3,7 @@
  *
  * In: the package's protos and src/xds/*.proto. Out, in src/xds/generated/ (never committed):
  *   xds.js, xds.d.ts  a static module: interfaces, encode and decode, nothing parsed at run time
+ *   uncompiled.json   per message the published fields that are not compiled, by name
  *   descriptor.json   the same schema as data, for proto3 JSON (config dumps, golden files), loaded only there
  * Pruned because the whole closure of a Listener is 3 MB of code, of which each sidecar would hold a copy.
  */
@@ -186,16 +187,28 @@ function declarations(schema: SchemaNode): string {
   return `${lines.join('\n')}\n`
 }
 
+/** For a bootstrap file's reader: a field that Envoy has and we have not is another fault than a mistyped one. */
+function uncompiledFields(schema: protobuf.Root): Record<string, string[]> {
+  const entries = Object.keys(XDS_FIELDS).map((message) => {
+    const ours = new Set((XDS_FIELDS[message] ?? '').split(' ').map(camel))
+    const names = schema.lookupType(message).fieldsArray.map((f) => camel(f.name))
+    return [message, names.filter((name) => !ours.has(name))] as const
+  })
+  return Object.fromEntries(entries)
+}
+
 function camel(name: string): string {
   return protobuf.util.camelCase(name)
 }
 
 /** Writes src/xds/generated. Throws when the table names what the schema lacks. */
 export async function buildProtos(): Promise<void> {
-  const schema = prune(loadSchema())
+  const published = loadSchema()
+  const schema = prune(published)
   const descriptor = JSON.stringify(schema, null, 1)
   mkdirSync(outDir, { recursive: true })
   writeFileSync(join(outDir, 'xds.d.ts'), declarations(schema))
+  writeFileSync(join(outDir, 'uncompiled.json'), JSON.stringify(uncompiledFields(published)))
   const file = join(outDir, 'descriptor.json')
   writeFileSync(file, descriptor)
   const flags =

@@ -44,10 +44,12 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action',
   'envoy.config.core.v3.TcpKeepalive': 'keepalive_probes keepalive_time keepalive_interval',
   'envoy.config.core.v3.HttpProtocolOptions':
-    'idle_timeout max_connection_duration max_headers_count max_requests_per_connection',
-  'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10',
+    'idle_timeout max_connection_duration max_headers_count max_stream_duration max_requests_per_connection headers_with_underscores_action',
+  'envoy.config.core.v3.Http1ProtocolOptions':
+    'allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers',
   'envoy.config.core.v3.Http2ProtocolOptions':
-    'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect',
+    'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent override_stream_error_on_invalid_http_message connection_keepalive',
+  'envoy.config.core.v3.KeepaliveSettings': 'interval timeout',
   'envoy.type.v3.FractionalPercent': 'numerator denominator',
   'envoy.type.v3.Percent': 'value',
   'envoy.type.v3.Int64Range': 'start end',
@@ -57,7 +59,7 @@ export const XDS_FIELDS: Record<string, string> = {
 
   // listeners
   'envoy.config.listener.v3.Listener':
-    'name address additional_addresses filter_chains use_original_dst default_filter_chain metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port api_listener',
+    'name address additional_addresses filter_chains use_original_dst default_filter_chain metadata listener_filters listener_filters_timeout continue_on_listener_filters_timeout traffic_direction bind_to_port api_listener per_connection_buffer_limit_bytes tcp_backlog_size',
   'envoy.config.listener.v3.AdditionalAddress': 'address',
   'envoy.config.listener.v3.ApiListener': 'api_listener',
   'envoy.config.listener.v3.FilterChain': 'filter_chain_match filters transport_socket name metadata',
@@ -73,8 +75,9 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name access_log use_remote_address forward_client_cert_details set_current_client_cert_details stream_idle_timeout request_headers_timeout request_timeout delayed_close_timeout max_request_headers_kb generate_request_id http2_protocol_options upgrade_configs',
-  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': 'upgrade_type',
+    'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name access_log use_remote_address forward_client_cert_details set_current_client_cert_details stream_idle_timeout request_headers_timeout request_timeout drain_timeout delayed_close_timeout max_request_headers_kb generate_request_id http2_protocol_options upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
+    'upgrade_type enabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing': '',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject uri dns',
@@ -83,6 +86,7 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.extensions.filters.http.router.v3.Router': '',
   'envoy.config.accesslog.v3.AccessLog': 'name typed_config',
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path log_format',
+  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': '',
   'envoy.config.core.v3.SubstitutionFormatString': 'text_format_source json_format',
 
   // access rules
@@ -107,7 +111,11 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.config.route.v3.RouteMatch.ConnectMatcher': '',
   'envoy.config.route.v3.HeaderMatcher': 'name present_match string_match invert_match treat_missing_header_as_empty',
   'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
-  'envoy.config.route.v3.RouteAction': 'cluster weighted_clusters timeout retry_policy max_grpc_timeout',
+  'envoy.config.route.v3.RouteAction':
+    'cluster weighted_clusters timeout idle_timeout max_stream_duration retry_policy max_grpc_timeout upgrade_configs',
+  'envoy.config.route.v3.RouteAction.MaxStreamDuration': 'max_stream_duration grpc_timeout_header_max',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': '',
   'envoy.config.route.v3.WeightedCluster': 'clusters total_weight',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': 'name weight',
   'envoy.config.route.v3.RetryPolicy':
@@ -121,14 +129,15 @@ export const XDS_FIELDS: Record<string, string> = {
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment circuit_breakers common_lb_config typed_extension_protocol_options upstream_connection_options transport_socket transport_socket_matches metadata alt_stat_name',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment circuit_breakers common_lb_config typed_extension_protocol_options upstream_connection_options transport_socket transport_socket_matches metadata alt_stat_name per_connection_buffer_limit_bytes',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
   'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive',
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
-    'priority max_connections max_pending_requests max_requests max_retries',
+    'priority max_connections max_pending_requests max_requests max_retries retry_budget',
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
     'common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig':
@@ -149,12 +158,21 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': 'common_tls_context require_client_certificate',
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
-    'alpn_protocols tls_certificate_sds_secret_configs combined_validation_context',
+    'tls_params alpn_protocols tls_certificates tls_certificate_sds_secret_configs validation_context combined_validation_context',
+  'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
+    'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
     'default_validation_context validation_context_sds_secret_config',
-  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': 'match_typed_subject_alt_names',
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext':
+    'trusted_ca match_typed_subject_alt_names trust_chain_verification',
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name',
+
+  // a proxy that stands alone
+  'envoy.config.bootstrap.v3.Bootstrap': 'node static_resources admin',
+  'envoy.config.bootstrap.v3.Bootstrap.StaticResources': 'listeners clusters',
+  'envoy.config.bootstrap.v3.Admin': 'address',
 
   // Istio's own messages (istio.proto in this project)
   'istio.v1.auth.IstioCertificateRequest': 'csr validity_duration metadata',

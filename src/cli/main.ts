@@ -6,7 +6,7 @@
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { Command, CommanderError } from 'commander'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../lib/nearest.ts'
 import { describeError } from './errors.ts'
 import { EXIT } from './exit-code.ts'
 

@@ -1,6 +1,6 @@
 /** The words by which a user names kinds and objects: `vs`, `virtualservices`, `vs/checkout-route`. Pure. */
 import { KINDS } from '../config/kinds/index.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../lib/nearest.ts'
 import { CliError } from './errors.ts'
 import { EXIT } from './exit-code.ts'
 

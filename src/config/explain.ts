@@ -5,7 +5,7 @@
 import { envelope } from './envelope.ts'
 import { findKind, KINDS } from './kinds/index.ts'
 import type { KindDef } from './kinds/kind.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../lib/nearest.ts'
 import { rangeOf } from './read-scalar.ts'
 import { object, type Field, type Schema, type Support } from './schema.ts'
 

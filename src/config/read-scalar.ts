@@ -1,6 +1,6 @@
 /** Values without parts: strings, numbers, durations, enums. In: a node and its schema. Out: the value, and faults. */
 import type { Node } from './document.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../lib/nearest.ts'
 import type { Fault, Schema } from './schema.ts'
 import type { Sink } from './sink.ts'
 import { addFault, show, wrongType } from './sink.ts'

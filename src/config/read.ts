@@ -4,7 +4,7 @@
  */
 import type { MapNode, Node, Place } from './document.ts'
 import { setOwn, toJson } from './document.ts'
-import { editDistance, nearest } from './nearest.ts'
+import { editDistance, nearest } from '../lib/nearest.ts'
 import { readScalar } from './read-scalar.ts'
 import type { Field, ObjectSchema, Report, Schema } from './schema.ts'
 import type { Sink } from './sink.ts'

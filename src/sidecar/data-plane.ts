@@ -29,6 +29,7 @@ import type { RouteCell } from './route/table.ts'
 import type { ProxyContext } from './stream/context.ts'
 import { encodePeerMetadata } from './stream/peer-metadata.ts'
 import { createAcceptor, createTlsDialer } from './tls-links.ts'
+import { FileStore } from './tls/file-store.ts'
 import type { Workload } from './workload.ts'
 
 type XdsCluster = envoy.config.cluster.v3.Cluster
@@ -62,6 +63,8 @@ export interface ClusterStat {
 export interface DataPlaneOptions {
   credentials: CredentialSource
   telemetry: TelemetrySink
+  /** Who is told of what goes through a listener that names access logs; absent: `telemetry`, whose log is the mesh's. */
+  accessLogs?: (files: readonly string[]) => TelemetrySink
   self: Workload
   nodeId: string
   /** Whose a connection to another proxy is that serves several clients; absent: the address in the node ID. */
@@ -82,6 +85,7 @@ export class DataPlane {
   readonly #assignments = new Map<string, readonly EndpointSpec[]>()
   readonly #routes = new Map<string, RouteCell>()
   readonly #listeners: ListenerSet
+  readonly #files = new FileStore()
   readonly #stopCredentials: () => void
   /** Made anew when listeners have changed. */
   #destinations: DestinationIndex | null = null
@@ -91,7 +95,11 @@ export class DataPlane {
     const { clock, credentials, self, nodeId } = options
     this.#options = options
     this.#wheel = new TimerWheel(clock)
-    const dialer: Dialer = { wheel: this.#wheel, tls: createTlsDialer(credentials), ownAddress: ownAddressOf(options) }
+    const dialer: Dialer = {
+      wheel: this.#wheel,
+      tls: createTlsDialer(credentials, this.#files),
+      ownAddress: ownAddressOf(options),
+    }
     this.#proxy = {
       telemetry: options.telemetry,
       wheel: this.#wheel,
@@ -109,7 +117,7 @@ export class DataPlane {
       proxy: this.#proxy,
       dialer,
       ownId: () => credentials.current()?.spiffeId ?? '',
-      acceptor: (tls: ChainTls) => createAcceptor(credentials, tls),
+      acceptor: (tls: ChainTls) => createAcceptor(credentials, this.#files, tls),
       onCapture: (raw: Socket, own: Listener, opening: Opening, rest: Buffer | null) => {
         this.#dispatch(raw, rest, originOf(raw, opening), own)
       },
@@ -241,6 +249,16 @@ export class DataPlane {
     return this.#listeners.unbound()
   }
 
+  /** Files of certificates that are in use. */
+  certificateFiles(): string[] {
+    return this.#files.files()
+  }
+
+  /** Reads them again, for the next handshakes. Returns why some could not be used; those stay as they were. */
+  reloadCertificates(): string[] {
+    return this.#files.reload()
+  }
+
   /** Closes listeners and idle connections, waits for what is under way, cuts what is left at the deadline. */
   async drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#options
@@ -267,6 +285,7 @@ export class DataPlane {
     return {
       proxy: this.#proxy,
       clusters: this.#clusters,
+      telemetry: this.#options.accessLogs ?? (() => this.#options.telemetry),
       routes: (name) => {
         const cell = this.#routeCell(name)
         used.push(cell)

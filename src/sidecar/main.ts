@@ -1,6 +1,8 @@
 /**
  * The sidecar's process: `sidecar --bootstrap FILE`. In: one file, signals, standard input. Out: an exit code.
  *
+ * Or `sidecar -c FILE`: a proxy that stands alone (standalone/).
+ *
  *   SIGTERM, SIGINT, standard input closed, POST /quitquitquit --> drain --> exit 0     a second signal: exit now
  */
 import { readFileSync, realpathSync } from 'node:fs'
@@ -10,12 +12,17 @@ import { systemClock } from '../lib/clock.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import type { SidecarBootstrap } from '../xds/bootstrap.ts'
 import { BootstrapError, parseBootstrap } from './bootstrap.ts'
-import { Sidecar } from './sidecar.ts'
+import type { Sidecar } from './sidecar.ts'
 
 const USAGE = `Usage: sidecar --bootstrap FILE
 
 Runs the proxy of one pod. The supervisor writes FILE (JSON) and starts this; see src/xds/bootstrap.ts for what is in it.
+
+Or: sidecar -c FILE, a proxy without a mesh (sidecar -c FILE --help)
 `
+
+/** Flags that only a proxy without a mesh has. */
+const STANDALONE = /^(-c|--config-path|--validate|--concurrency|--drain-time-s)/
 
 /** As in sysexits.h: wrong flags, wrong input. */
 const EXIT_USAGE = 64
@@ -27,6 +34,11 @@ const CLOSE_LIMIT_MS = 400
 
 /** Resolves when the sidecar is up; from then on signals (or stdin's end) end the process. */
 export async function main(argv: string[]): Promise<void> {
+  if (argv.some((flag) => STANDALONE.test(flag))) {
+    const { runStandalone } = await import('./standalone/main.ts')
+    await runStandalone(argv)
+    return
+  }
   const file = parseFlags(argv)
   const bootstrap = readBootstrap(file)
   // sockets and files of this pod are this user's only
@@ -46,6 +58,8 @@ export async function main(argv: string[]): Promise<void> {
     void end(sidecar, drainMs, log)
   }
   onStop(bootstrap, stop)
+  const { Sidecar } = await import('./sidecar.ts')
+  if (stopping) return
   sidecar = new Sidecar({
     bootstrap,
     clock: systemClock,

@@ -1,4 +1,4 @@
-/** The data path's ends of tls/: handshakes of accepted and of dialled sockets, by the credential of the moment. */
+/** The data path's ends of tls/: handshakes of accepted and of dialled sockets, by the credential of the moment or by files. */
 import { createHash } from 'node:crypto'
 import type { ChainTls } from './listener/filter-chain.ts'
 import type { Acceptor } from './listener/listener.ts'
@@ -6,14 +6,22 @@ import type { TlsDialer } from './pool/dial.ts'
 import type { CredentialSource } from './ports.ts'
 import { TlsAcceptor } from './tls/acceptor.ts'
 import { dialTls } from './tls/dial.ts'
+import { FileAcceptor, dialWithFiles } from './tls/file-links.ts'
+import type { FileStore } from './tls/file-store.ts'
 
 /** The pool's own deadline covers the handshake; this is only a bound. */
 const HANDSHAKE_BOUND_MS = 60_000
 
-export function createTlsDialer(credentials: CredentialSource): TlsDialer {
+export function createTlsDialer(credentials: CredentialSource, store: FileStore): TlsDialer {
   return {
     generation: () => credentials.current()?.generation ?? 0,
-    handshake(raw, { sni, alpn, allowedIds }, done) {
+    handshake(raw, { sni, alpn, allowedIds, files }, done) {
+      if (files) {
+        dialWithFiles(raw, { files: store, tls: files, sni, alpn }, (error, socket, peer) =>
+          done(error, socket, peer?.spiffeId ?? '', socket?.alpnProtocol || ''),
+        )
+        return
+      }
       const options = { credentials, sni, alpn, allowedIds, timeoutMs: HANDSHAKE_BOUND_MS }
       dialTls({ socket: raw }, options, (error, socket, peer) =>
         done(error, socket, peer?.spiffeId ?? '', socket?.alpnProtocol || ''),
@@ -22,12 +30,12 @@ export function createTlsDialer(credentials: CredentialSource): TlsDialer {
   }
 }
 
-export function createAcceptor(credentials: CredentialSource, tls: ChainTls): Acceptor {
-  const acceptor = new TlsAcceptor({
-    credentials,
-    alpn: tls.alpn,
-    requireClientCertificate: tls.requireClientCertificate,
-  })
+export function createAcceptor(credentials: CredentialSource, store: FileStore, chain: ChainTls): Acceptor {
+  const { alpn, requireClientCertificate, files } = chain
+  const acceptor =
+    files === null
+      ? new TlsAcceptor({ credentials, alpn, requireClientCertificate })
+      : new FileAcceptor({ files: store, tls: files, alpn, requireClientCertificate })
   return {
     accept(raw, head, done) {
       acceptor.accept(raw, head, (error, socket, peer) => {

@@ -37,6 +37,9 @@ function anyToJson(any: Any): Json {
   }
 }
 
+/** Sources of data whose content is for nobody's eyes (Envoy: annotated as sensitive). */
+const SECRET: ReadonlySet<string> = new Set(['.envoy.extensions.transport_sockets.tls.v3.TlsCertificate.privateKey'])
+
 /** Types whose JSON form is not an object of their fields. */
 const WELL_KNOWN: Record<string, (message: Decoded) => Json> = {
   'google.protobuf.Any': (m) => anyToJson(m),
@@ -81,6 +84,11 @@ function messageToJson(type: protobuf.Type, message: Decoded): Json {
   for (const field of type.fieldsArray) {
     const value = own(message, field.name)
     if (value === undefined || value === null) continue
+    if (SECRET.has(`${type.fullName}.${field.name}`)) {
+      const { filename } = value as { filename?: string }
+      out[field.name] = filename ? { filename } : { inlineString: '[redacted]' }
+      continue
+    }
     field.resolve()
     if (field instanceof protobuf.MapField) {
       const map = mapToJson(value, (v) => scalarToJson(field, v))

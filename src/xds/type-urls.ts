@@ -69,6 +69,10 @@ export const EXTENSION = {
     url('envoy.extensions.access_loggers.file.v3.FileAccessLog'),
     envoy.extensions.access_loggers.file.v3.FileAccessLog,
   ],
+  stdoutAccessLog: [
+    url('envoy.extensions.access_loggers.stream.v3.StdoutAccessLog'),
+    envoy.extensions.access_loggers.stream.v3.StdoutAccessLog,
+  ],
   previousHosts: [
     url('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'),
     envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate,
@@ -95,8 +99,16 @@ export function pack<T>([typeUrl, codec]: readonly [string, Codec<T>], message: 
   return { typeUrl, value: codec.encode(message).finish() }
 }
 
+/** Messages that are at hand beside their bytes. */
+const presets = new WeakMap<Any, object>()
+
+/** From here on `unpack` gives `message` for this very `any`. */
+export function presetUnpacked(any: Any, message: object): void {
+  presets.set(any, message)
+}
+
 /** The message inside `any`, or `undefined` when it is of another type. Throws on bytes that do not parse. */
 export function unpack<T>([typeUrl, codec]: readonly [string, Codec<T>], any: Any | null | undefined): T | undefined {
   if (any === null || any === undefined || any.typeUrl !== typeUrl) return undefined
-  return codec.decode(any.value ?? new Uint8Array(0))
+  return (presets.get(any) as T | undefined) ?? codec.decode(any.value ?? new Uint8Array(0))
 }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { CATALOGUE, RETIRED } from '../../src/config/catalogue.ts'
 import { explain, explainCoverage } from '../../src/config/explain.ts'
 import { findKind, groupOf, KINDS } from '../../src/config/kinds/index.ts'
-import { editDistance, nearest } from '../../src/config/nearest.ts'
+import { editDistance, nearest } from '../../src/lib/nearest.ts'
 import { parseDurationMs, parseDurationNs } from '../../src/config/values.ts'
 
 t.test('every code that is used is in the catalogue, and every code of the catalogue is used', async (t) => {

@@ -1,10 +1,12 @@
 /**
- * The sidecar's admin interface: HTTP/1.1 on a UNIX socket (0600), paths and formats as Envoy's where it has them.
+ * The sidecar's admin interface: HTTP/1.1 on a UNIX socket (0600), or on TCP where a proxy stands alone; paths and formats as Envoy's where it has them.
  * In: requests of this user's tools. Out: what the parts report. Off the proxy path, so node:http is good enough.
  * GET changes nothing; what ends or drains is POST.
  */
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
+import type { IpAddress } from '../pool/address.ts'
 import type { XdsType } from '../../xds/type-urls.ts'
 import type { AppProbe } from '../../xds/bootstrap.ts'
 import type { AdsStatus } from '../xds-client/ads.ts'
@@ -50,13 +52,15 @@ const ROUTES: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8'
 
 export class AdminServer {
-  readonly #socket: string
+  readonly #address: string | IpAddress
   readonly #server: Server
 
-  constructor(socket: string, source: AdminSource) {
-    this.#socket = socket
+  /** `address`: a socket's path, or a host and port. */
+  constructor(address: string | IpAddress, source: AdminSource) {
+    this.#address = address
     this.#server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000 }, (request, response) => {
       request.resume()
+      if (typeof address !== 'string' && isFromPage(request)) return text(response, 403, 'not for web pages\n')
       const url = new URL(request.url ?? '/', 'http://admin')
       const probe = Object.hasOwn(source.appProbes, url.pathname) ? source.appProbes[url.pathname] : undefined
       const route = probe === undefined ? ROUTES[url.pathname] : { method: 'GET', handle: appHealth(probe) }
@@ -74,15 +78,22 @@ export class AdminServer {
 
   /** Binds the socket; one left behind by a dead process is replaced. */
   async start(): Promise<void> {
-    rmSync(this.#socket, { force: true })
+    const address = this.#address
+    if (typeof address === 'string') rmSync(address, { force: true })
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(this.#socket, () => {
+      this.#server.listen(typeof address === 'string' ? { path: address } : address, () => {
         this.#server.off('error', reject)
         resolve()
       })
     })
-    chmodSync(this.#socket, 0o600)
+    if (typeof address === 'string') chmodSync(address, 0o600)
+  }
+
+  /** The port really bound, where 0 was asked for. */
+  get port(): number {
+    const bound = this.#server.address()
+    return typeof bound === 'object' && bound !== null ? bound.port : 0
   }
 
   /** Answers no more, and removes the socket. */
@@ -92,6 +103,15 @@ export class AdminServer {
       this.#server.closeAllConnections()
     })
   }
+}
+
+/** A browser's page may reach a loopback port, by its name too: it always says where it comes from, or whom it asks for. */
+function isFromPage({ headers }: IncomingMessage): boolean {
+  const host = (headers.host ?? '').replace(/:\d+$/, '')
+  const isPlain = host === '' || host === 'localhost' || isIP(host.replace(/^\[|\]$/g, '')) !== 0
+  return (
+    !isPlain || headers.origin !== undefined || !['none', 'same-origin'].includes(headers['sec-fetch-site'] ?? 'none')
+  )
 }
 
 function list(): string {

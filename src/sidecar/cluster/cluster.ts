@@ -65,8 +65,7 @@ export class Cluster {
       spec.connectTimeoutMs !== this.spec.connectTimeoutMs ||
       spec.idleTimeoutMs !== this.spec.idleTimeoutMs ||
       spec.maxRequestsPerConnection !== this.spec.maxRequestsPerConnection ||
-      spec.version !== this.spec.version ||
-      JSON.stringify(spec.http2) !== JSON.stringify(this.spec.http2)
+      JSON.stringify(spec.protocol) !== JSON.stringify(this.spec.protocol)
     this.spec = spec
     this.limits.maxConnections = spec.maxConnections
     this.limits.maxPending = spec.maxPending
@@ -155,7 +154,7 @@ export class Cluster {
     const header = announces ? proxyHeader(dialer, null, destination) : null
     const { connectTimeoutMs, idleTimeoutMs, maxRequestsPerConnection } = this.spec
     const { address } = spec
-    const { version, http2 } = this.spec
+    const { protocol } = this.spec
     const settings = {
       address,
       tls,
@@ -163,8 +162,7 @@ export class Cluster {
       connectTimeoutMs,
       idleTimeoutMs,
       maxRequestsPerConnection,
-      version,
-      http2,
+      protocol,
     }
     const pool = new Pool(dialer, settings, this.limits, nowMs)
     return new Endpoint({ ...spec, tls, proxyHeader: announces, pool })
@@ -194,5 +192,5 @@ function transportKey({ tls, proxyHeader: announces }: Transport): string {
   const first = announces ? 'proxy|' : ''
   return tls === null
     ? `${first}raw`
-    : `${first}tls|${tls.sni}|${tls.alpn.join(',')}|${[...(tls.allowedIds ?? ['*'])].sort().join(',')}`
+    : `${first}tls|${tls.sni}|${tls.alpn.join(',')}|${[...(tls.allowedIds ?? ['*'])].sort().join(',')}|${tls.files?.key ?? ''}`
 }

@@ -3,37 +3,36 @@
  * for a resource that cannot be honoured (the caller keeps its last good version).
  */
 import { type Address, addressLabel } from '../pool/address.ts'
-import { compileHttp2 } from '../http2-limits.ts'
+import { compileFileTls } from '../tls/files.ts'
 import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 import { envoy, type google } from '../../xds/generated/xds.js'
 import { ISTIO_METADATA, parseClusterName, PASSTHROUGH_CLUSTER, TRANSPORT_SOCKET_MATCH } from '../../xds/names.ts'
 import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import { durationMs } from './duration.ts'
+import { compileUpstream } from './protocol.ts'
 import type { ClusterSpec, EndpointSpec, LbPolicy, Transport, TransportMatch } from './spec.ts'
 
 type Cluster = envoy.config.cluster.v3.Cluster
 type Assignment = envoy.config.endpoint.v3.ClusterLoadAssignment
 type SocketMatch = envoy.config.cluster.v3.Cluster.TransportSocketMatch
-type HttpOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions
 type TlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 
 const { DiscoveryType: DISCOVERY, LbPolicy: POLICY } = envoy.config.cluster.v3.Cluster
 const PROXY_V2 = envoy.config.core.v3.ProxyProtocolConfig.Version.V2
 const RAW: Transport = { tls: null, proxyHeader: false }
+const { RoutingPriority: PRIORITY } = envoy.config.core.v3
+const UDP = envoy.config.core.v3.SocketAddress.Protocol.UDP
 const HEALTH = envoy.config.core.v3.HealthStatus
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000
 
-/** Whole milliseconds of a Duration; `fallback` where absent. */
-export function durationMs(duration: google.protobuf.Duration | null | undefined, fallback: number): number {
-  if (duration === null || duration === undefined) return fallback
-  return (duration.seconds ?? 0) * 1000 + Math.round((duration.nanos ?? 0) / 1e6)
-}
-
 export function compileCluster(cluster: Cluster): ClusterSpec {
   const name = cluster.name ?? ''
   if (name === '') throw new Error('a cluster needs a name')
-  const thresholds = cluster.circuitBreakers?.thresholds?.[0]
+  const thresholds = cluster.circuitBreakers?.thresholds?.find(
+    (t) => (t.priority ?? PRIORITY.DEFAULT) === PRIORITY.DEFAULT,
+  )
   const options = unpack(
     EXTENSION.upstreamHttpOptions,
     cluster.typedExtensionProtocolOptions?.['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
@@ -50,7 +49,6 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     connectTimeoutMs: durationMs(cluster.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     idleTimeoutMs: durationMs(http?.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS) || DEFAULT_IDLE_TIMEOUT_MS,
     maxRequestsPerConnection: http?.maxRequestsPerConnection?.value ?? 0,
-    ...compileVersion(options),
     lbPolicy: lbPolicyOf(cluster),
     maxConnections: thresholds?.maxConnections?.value ?? Infinity,
     maxPending: thresholds?.maxPendingRequests?.value ?? Infinity,
@@ -58,17 +56,9 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     transports: (cluster.transportSocketMatches ?? []).map(compileMatch),
     defaultTransport,
     serviceHost: serviceHostOf(cluster),
+    protocol: compileUpstream(options, thresholds, cluster.perConnectionBufferLimitBytes?.value),
     endpoints: kind === 'static' ? compileEndpoints(cluster.loadAssignment ?? {}) : [],
   } satisfies ClusterSpec)
-}
-
-/** HttpProtocolOptions: exactly one of three; without any HTTP/1.1. */
-function compileVersion(options: HttpOptions | undefined): Pick<ClusterSpec, 'version' | 'http2'> {
-  const { explicitHttpConfig: explicit, autoConfig: auto, useDownstreamProtocolConfig: client } = options ?? {}
-  if (auto) return { version: 'auto', http2: compileHttp2(auto.http2ProtocolOptions) }
-  if (client) return { version: 'client', http2: compileHttp2(client.http2ProtocolOptions) }
-  if (explicit?.http2ProtocolOptions) return { version: 'http2', http2: compileHttp2(explicit.http2ProtocolOptions) }
-  return { version: 'http1', http2: {} }
 }
 
 function kindOf(cluster: Cluster): ClusterSpec['kind'] {
@@ -117,7 +107,12 @@ function compileTransport(socket: envoy.config.core.v3.TransportSocket | null | 
   const tls = unpack(EXTENSION.upstreamTls, config)
   if (tls === undefined) throw new Error(`transport socket ${config.typeUrl} is not supported`)
   const common = tls.commonTlsContext
-  const target = { sni: tls.sni ?? '', alpn: common?.alpnProtocols ?? [], allowedIds: allowedIds(common) }
+  const files = compileFileTls(common)
+  if (files?.trustedCa === null && !files.acceptUntrusted)
+    throw new Error(
+      'without validation_context.trusted_ca anybody could answer (trust_chain_verification: ACCEPT_UNTRUSTED allows it)',
+    )
+  const target = { sni: tls.sni ?? '', alpn: common?.alpnProtocols ?? [], allowedIds: allowedIds(common), files }
   return { tls: Object.freeze(target), proxyHeader: false }
 }
 
@@ -167,6 +162,8 @@ export function compileAddress(address: envoy.config.core.v3.Address | null | un
   const socket = address?.socketAddress
   const port = socket?.portValue ?? 0
   if (socket?.address === undefined || socket.address === '') throw new Error('an address is missing')
+  if (socket.protocol === UDP) throw new Error('UDP is not supported')
+  if (port > 65_535) throw new Error(`there is no port ${port}`)
   return { host: socket.address, port }
 }
 

@@ -1,10 +1,9 @@
 /**
  * Clusters and endpoints as compiled from xDS: plain immutable values. `compile.ts` makes them, `cluster.ts` runs them.
  */
+import type { UpstreamProtocol } from '../codec/protocol.ts'
 import type { Address } from '../pool/address.ts'
-import type { SessionLimits } from '../codec/http2/options.ts'
 import type { TlsTarget } from '../pool/dial.ts'
-import type { HttpVersion } from '../pool/pool.ts'
 import type { Workload } from '../workload.ts'
 
 export type LbPolicy = 'least_request' | 'round_robin' | 'random'
@@ -35,8 +34,6 @@ export interface ClusterSpec {
   connectTimeoutMs: number
   idleTimeoutMs: number
   maxRequestsPerConnection: number
-  version: HttpVersion
-  http2: Partial<SessionLimits>
   lbPolicy: LbPolicy
   maxConnections: number
   maxPending: number
@@ -46,6 +43,7 @@ export interface ClusterSpec {
   defaultTransport: Transport
   /** Of the service behind it; '' where unknown. */
   serviceHost: string
+  protocol: UpstreamProtocol
   endpoints: readonly EndpointSpec[]
 }
 

@@ -6,8 +6,13 @@ import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { addressLabel } from '../pool/address.ts'
 
-/** `ipv6Only`: `::` does not take IPv4 connections too (Envoy: ipv4_compat is off). */
-export type BindAddress = { host: string; port: number; ipv6Only: boolean } | { path: string; mode: number }
+/**
+ * `ipv6Only`: `::` does not take IPv4 connections too (Envoy: ipv4_compat is off). `backlog`: connections that wait to be
+ * accepted; absent: the system's default.
+ */
+export type BindAddress = ({ host: string; port: number; ipv6Only: boolean } | { path: string; mode: number }) & {
+  backlog?: number
+}
 
 /** Sockets accepted beyond this are closed: descriptors are kept for upstreams. */
 const MAX_CONNECTIONS = 16_384
@@ -61,7 +66,7 @@ export class Binding {
         server.listen(address)
         return
       }
-      server.listen({ path: address.path })
+      server.listen('backlog' in address ? { path: address.path, backlog: address.backlog } : { path: address.path })
       if (!server.listening) return // its error comes
       try {
         // within the same turn: nobody has been accepted yet

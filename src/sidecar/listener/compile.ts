@@ -3,15 +3,18 @@
  * the reason for what cannot be honoured.
  */
 import type { Clusters } from '../cluster/clusters.ts'
-import { compileAddress, durationMs } from '../cluster/compile.ts'
+import { compileAddress } from '../cluster/compile.ts'
+import { durationMs } from '../cluster/duration.ts'
 import type { NetworkFilter } from '../filter/chain.ts'
+import { compileDownstream } from './protocol.ts'
+import { compileFileTls } from '../tls/files.ts'
 import { compileHttpFilters, compileNetworkFilter } from '../filter/compile.ts'
 import type { HttpSettings, ProxyContext, TcpSettings } from '../stream/context.ts'
-import { compileHttp2 } from '../http2-limits.ts'
 import type { RouteCell } from '../route/table.ts'
 import { envoy } from '../../xds/generated/xds.js'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
 import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import type { TelemetrySink } from '../ports.ts'
 import { addressLabel } from '../pool/address.ts'
 import type { BindAddress } from './binding.ts'
 import type { ChainTls, FilterChain, ListenerSpec } from './filter-chain.ts'
@@ -25,18 +28,25 @@ type XdsTcpProxy = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
 export interface ListenerRefs {
   proxy: ProxyContext
   clusters: Clusters
+  /** Who is told of what goes through a listener that writes to these files; `-` is standard output. */
+  telemetry(logFiles: readonly string[]): TelemetrySink
   /** The cell of a route configuration that RDS brings. */
   routes(name: string): RouteCell
   /** A cell for one that stands in the listener itself. */
   inlineRoutes(config: envoy.config.route.v3.RouteConfiguration): RouteCell
 }
 
+/** What a chain takes over from its listener. */
+interface Side {
+  inbound: boolean
+  bufferLimitBytes: () => number | null
+}
+
 const TRAFFIC_INBOUND = envoy.config.core.v3.TrafficDirection.INBOUND
-const { CodecType: CODEC } = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 const FORWARD =
   envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails
+const STDOUT = '/dev/stdout'
 const DEFAULT_IDLE_MS = 3_600_000
-const DEFAULT_STREAM_IDLE_MS = 300_000
 const DEFAULT_HEADERS_MS = 60_000
 const DEFAULT_MAX_HEAD_KB = 60
 const DEFAULT_INSPECT_MS = 10_000
@@ -46,8 +56,9 @@ export function compileListener(listener: Listener, refs: ListenerRefs): Listene
   const name = listener.name ?? ''
   if (name === '') throw new Error('a listener needs a name')
   const inbound = listener.trafficDirection === TRAFFIC_INBOUND
+  const side = { inbound, bufferLimitBytes: () => listener.perConnectionBufferLimitBytes?.value ?? null }
   const filters = new Set((listener.listenerFilters ?? []).map((f) => f.typedConfig?.typeUrl ?? ''))
-  const chain = (c: XdsChain): FilterChain => compileChain(c, inbound, refs)
+  const chain = (c: XdsChain): FilterChain => compileChain(c, side, refs)
   const chains = (listener.filterChains ?? []).map(chain)
   const defaultChain = listener.defaultFilterChain ? chain(listener.defaultFilterChain) : null
   if (chains.length === 0 && defaultChain === null) throw new Error(`listener ${name} has no filter chain`)
@@ -68,17 +79,18 @@ export function compileListener(listener: Listener, refs: ListenerRefs): Listene
   }
 }
 
-function compileAddresses({ address, additionalAddresses = [] }: Listener): BindAddress[] {
+function compileAddresses({ address, additionalAddresses = [], tcpBacklogSize }: Listener): BindAddress[] {
+  const backlog = tcpBacklogSize ? { backlog: tcpBacklogSize.value ?? 0 } : {}
   const all = [address, ...additionalAddresses.map((a) => a.address)].map((a): BindAddress => {
     const at = compileAddress(a)
     return 'path' in at
-      ? { path: at.path, mode: a?.pipe?.mode || DEFAULT_PIPE_MODE }
-      : { ...at, ipv6Only: a?.socketAddress?.ipv4Compat !== true }
+      ? { path: at.path, mode: a?.pipe?.mode || DEFAULT_PIPE_MODE, ...backlog }
+      : { ...at, ipv6Only: a?.socketAddress?.ipv4Compat !== true, ...backlog }
   })
   return [...new Map(all.map((a) => [addressLabel(a), a])).values()]
 }
 
-function compileChain(chain: XdsChain, inbound: boolean, refs: ListenerRefs): FilterChain {
+function compileChain(chain: XdsChain, side: Side, refs: ListenerRefs): FilterChain {
   const match = chain.filterChainMatch
   const transport = match?.transportProtocol ?? ''
   if (transport !== '' && transport !== 'tls' && transport !== 'raw_buffer')
@@ -88,7 +100,7 @@ function compileChain(chain: XdsChain, inbound: boolean, refs: ListenerRefs): Fi
     protocols: match?.applicationProtocols ?? [],
     serverNames: match?.serverNames ?? [],
     tls: compileTls(chain),
-    network: compileNetwork(chain, inbound, refs),
+    network: compileNetwork(chain, side, refs),
   }
 }
 
@@ -97,22 +109,24 @@ function compileTls(chain: XdsChain): ChainTls | null {
   if (config === null || config === undefined || config.typeUrl === EXTENSION.rawBuffer[0]) return null
   const tls = unpack(EXTENSION.downstreamTls, config)
   if (tls === undefined) throw new Error(`transport socket ${config.typeUrl} is not supported`)
-  return {
-    alpn: tls.commonTlsContext?.alpnProtocols ?? [],
-    requireClientCertificate: tls.requireClientCertificate?.value ?? false,
-  }
+  const requireClientCertificate = tls.requireClientCertificate?.value ?? false
+  const files = compileFileTls(tls.commonTlsContext)
+  if (files?.certificates.length === 0) throw new Error('a listener needs tls_certificates to serve with')
+  if (files?.trustedCa === null && requireClientCertificate && !files.acceptUntrusted)
+    throw new Error('require_client_certificate needs validation_context.trusted_ca')
+  return { alpn: tls.commonTlsContext?.alpnProtocols ?? [], requireClientCertificate, files }
 }
 
-function compileNetwork(chain: XdsChain, inbound: boolean, refs: ListenerRefs): FilterChain['network'] {
+function compileNetwork(chain: XdsChain, side: Side, refs: ListenerRefs): FilterChain['network'] {
   const before: NetworkFilter[] = []
   for (const filter of chain.filters ?? []) {
     const manager = unpack(EXTENSION.httpConnectionManager, filter.typedConfig)
     if (manager !== undefined) {
       if (before.length > 0) throw new Error('network filters before an HTTP connection manager are not supported')
-      return { kind: 'http', settings: compileManager(manager, inbound, refs) }
+      return { kind: 'http', settings: compileManager(manager, side, refs) }
     }
     const tcp = unpack(EXTENSION.tcpProxy, filter.typedConfig)
-    if (tcp !== undefined) return { kind: 'tcp', settings: compileTcp(tcp, inbound, before, refs) }
+    if (tcp !== undefined) return { kind: 'tcp', settings: compileTcp(tcp, side.inbound, before, refs) }
     const network = compileNetworkFilter(filter)
     if (network) before.push(network)
     if (network !== undefined) continue
@@ -121,13 +135,13 @@ function compileNetwork(chain: XdsChain, inbound: boolean, refs: ListenerRefs): 
   throw new Error('a filter chain has no network filter')
 }
 
-function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs): HttpSettings {
+function compileManager(manager: Manager, side: Side, refs: ListenerRefs): HttpSettings {
   const rds = manager.rds?.routeConfigName ?? ''
   if (rds === '' && !manager.routeConfig) throw new Error('an HTTP connection manager has no routes')
-  const maxHeadBytes = (manager.maxRequestHeadersKb?.value ?? DEFAULT_MAX_HEAD_KB) * 1024
+  const { inbound } = side
   const forward = manager.forwardClientCertDetails
   return {
-    proxy: refs.proxy,
+    proxy: withLogs(refs, manager.accessLog ?? []),
     inbound,
     serverName: manager.serverName || (inbound ? 'istio-envoy' : 'envoy'),
     routes: rds === '' ? refs.inlineRoutes(manager.routeConfig ?? {}) : refs.routes(rds),
@@ -136,12 +150,20 @@ function compileManager(manager: Manager, inbound: boolean, refs: ListenerRefs):
     clientCert: forward === FORWARD.SANITIZE_SET ? 'set' : forward === FORWARD.APPEND_FORWARD ? 'append' : 'sanitize',
     forwardProxy: rds === HTTP_PROXY_ROUTE,
     idleTimeoutMs: durationMs(manager.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_MS) || DEFAULT_IDLE_MS,
-    codec: manager.codecType === CODEC.HTTP1 ? 'http1' : manager.codecType === CODEC.HTTP2 ? 'http2' : 'auto',
-    http2: { maxHeaderListBytes: maxHeadBytes, ...compileHttp2(manager.http2ProtocolOptions) },
-    streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout, DEFAULT_STREAM_IDLE_MS),
     headersTimeoutMs: durationMs(manager.requestHeadersTimeout, 0) || DEFAULT_HEADERS_MS,
-    maxHeadBytes,
+    maxHeadBytes: (manager.maxRequestHeadersKb?.value ?? DEFAULT_MAX_HEAD_KB) * 1024,
+    protocol: compileDownstream(manager, side.bufferLimitBytes()),
   }
+}
+
+function withLogs(refs: ListenerRefs, logs: readonly envoy.config.accesslog.v3.AccessLog[]): ProxyContext {
+  const files = logs.map(({ typedConfig }) => {
+    const file = unpack(EXTENSION.fileAccessLog, typedConfig)
+    const path = file?.path ?? (unpack(EXTENSION.stdoutAccessLog, typedConfig) ? STDOUT : '')
+    if (path === '') throw new Error(`access log ${typedConfig?.typeUrl ?? ''} is not supported, or has no path`)
+    return path === STDOUT ? '-' : path
+  })
+  return files.length === 0 ? refs.proxy : { ...refs.proxy, telemetry: refs.telemetry(files) }
 }
 
 function compileTcp(
@@ -155,7 +177,7 @@ function compileTcp(
   if (names.includes('')) throw new Error('a TCP proxy names no cluster')
   let sum = 0
   return {
-    proxy: refs.proxy,
+    proxy: withLogs(refs, tcp.accessLog ?? []),
     inbound,
     filters: { list: filters },
     clusters: names.map((name) => refs.clusters.cell(name)),

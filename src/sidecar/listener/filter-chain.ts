@@ -4,6 +4,7 @@
  */
 import type { HttpFilterCell, NetworkFilterCell } from '../filter/chain.ts'
 import type { HttpSettings, TcpSettings } from '../stream/context.ts'
+import type { FileTls } from '../tls/files.ts'
 import type { BindAddress } from './binding.ts'
 import type { Inspection, Seen } from './inspector.ts'
 
@@ -11,6 +12,8 @@ import type { Inspection, Seen } from './inspector.ts'
 export interface ChainTls {
   alpn: readonly string[]
   requireClientCertificate: boolean
+  /** Certificates from files; `null`: the mesh's identity. */
+  files: FileTls | null
 }
 
 export interface FilterChain {

@@ -7,6 +7,7 @@
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
+import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
 import type { SessionHandler } from '../codec/http2/options.ts'
 import { Session } from '../codec/http2/session.ts'
@@ -56,16 +57,10 @@ export class Http2Downstream
     this.#transport = openTransport(link)
     this.#linger = new Linger(this.#transport, settings.proxy.wheel)
     const { nowMs } = settings.proxy
-    const isPeer = link.info.peerId !== ''
-    this.#session = new Session(
-      {
-        role: 'server',
-        limits: settings.http2,
-        budgets: isPeer ? MESH_PEER_BUDGETS : STRANGER_BUDGETS,
-        nowMs,
-      },
-      this,
-    )
+    const { http2 } = settings.protocol
+    const budgets = sessionBudgets(http2, link.info.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
+    const limits = { maxHeaderListBytes: settings.maxHeadBytes, ...sessionLimits(http2) }
+    this.#session = new Session({ role: 'server', limits, budgets, nowMs }, this)
     this.#lastMs = nowMs()
     this.#transport.attach(this)
     settings.proxy.wheel.schedule(this.#timer, settings.headersTimeoutMs)

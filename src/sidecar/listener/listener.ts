@@ -163,7 +163,7 @@ export class Listener implements ConnectionOwner {
     head: Buffer | null,
     origin: Origin,
   ): void {
-    const key = `${tls.requireClientCertificate} ${tls.alpn.join(' ')}`
+    const key = `${tls.requireClientCertificate} ${tls.alpn.join(' ')} ${tls.files?.key ?? ''}`
     let acceptor = this.#acceptors.get(key)
     if (acceptor === undefined) {
       acceptor = this.#deps.acceptor(tls)
@@ -190,10 +190,10 @@ export class Listener implements ConnectionOwner {
       const http2 = (next: Downlink, first: Buffer | null): void => {
         this.#run(new Http2Downstream(next, settings, this), chain, first)
       }
-      if (settings.codec === 'http2' || HTTP2_NAMES.has(link.alpn)) http2(link, head)
+      if (settings.protocol.codec === 'http2' || HTTP2_NAMES.has(link.alpn)) http2(link, head)
       else {
         const connect = settings.forwardProxy ? onConnect : null
-        const sniffs = settings.codec === 'auto' && !HTTP1_NAMES.has(link.alpn)
+        const sniffs = settings.protocol.codec === 'auto' && !HTTP1_NAMES.has(link.alpn)
         this.#run(new Downstream(link, settings, this, { connect, http2: sniffs ? http2 : null }), chain, head)
       }
     } else {

@@ -113,7 +113,7 @@ export class TcpProxy implements Connection {
     limits.numConnections++
     x.upstreamHost = endpoint.label
     if (!x.inbound) x.destination = endpoint.workload
-    const tls = endpoint.tls === null ? null : { ...endpoint.tls, alpn: ALPN_TCP }
+    const tls = endpoint.tls === null || endpoint.tls.files ? endpoint.tls : { ...endpoint.tls, alpn: ALPN_TCP }
     const { connectTimeoutMs: timeoutMs } = cluster.spec
     const header = endpoint.proxyHeader ? proxyHeader(this.#dialer, info.remote, info.originalDst) : null
     this.#giveUp = dial(this.#dialer, { address: endpoint.address, tls, timeoutMs, header }, (fault, detail, link) => {

@@ -8,6 +8,7 @@ import { encodeProxyHeader } from '../codec/proxy-v2.ts'
 import type { Address, IpAddress } from './address.ts'
 import { lookupPublic, REFUSED_TARGET } from './forbidden.ts'
 import { DirectInput } from '../transport/direct-input.ts'
+import type { FileTls } from '../tls/files.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 
 /** What a TLS link to an endpoint must be. */
@@ -16,6 +17,8 @@ export interface TlsTarget {
   alpn: readonly string[]
   /** SPIFFE IDs, one of which the peer must have; `null`: any of the trust domain. */
   allowedIds: ReadonlySet<string> | null
+  /** Certificates from files instead of the mesh's identity. */
+  files?: FileTls | null
 }
 
 /** A connection that is up. */

@@ -6,10 +6,12 @@
  */
 import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
+import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
-import type { SessionHandler, SessionLimits } from '../codec/http2/options.ts'
+import type { SessionHandler } from '../codec/http2/options.ts'
 import { Session } from '../codec/http2/session.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
+import type { Http2Settings } from '../codec/protocol.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { localLabel } from './address.ts'
@@ -42,14 +44,14 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   #retired = false
   #flushing = false
 
-  constructor(link: Link, owner: Http2Owner, limits: Partial<SessionLimits>, nowMs: () => number) {
+  constructor(link: Link, owner: Http2Owner, settings: Http2Settings, nowMs: () => number) {
     this.link = link
     this.peerId = link.peerId
     this.localAddress = localLabel(link.raw)
     this.#owner = owner
     this.#transport = openTransport(link)
-    const budgets = link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS
-    this.#session = new Session({ role: 'client', limits, budgets, nowMs }, this)
+    const budgets = sessionBudgets(settings, link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
+    this.#session = new Session({ role: 'client', limits: sessionLimits(settings), budgets, nowMs }, this)
     this.#transport.attach(this)
     this.onOutput()
     this.#transport.resume()

@@ -4,7 +4,7 @@
  * A waiter takes whatever comes first: a connection that falls idle, room on a link, or what was dialled for it.
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
-import type { SessionLimits } from '../codec/http2/options.ts'
+import type { UpstreamProtocol } from '../codec/protocol.ts'
 import type { Address } from './address.ts'
 import { type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
 import { Http1Connection, type Http1Owner } from './http1.ts'
@@ -21,12 +21,6 @@ export interface Limits {
   numRequests: number
 }
 
-/**
- * Which HTTP is spoken (Envoy: HttpProtocolOptions). `auto`: what TLS agrees on, without it HTTP/1.1.
- * `client`: the same over TLS, without it what the client of each request speaks.
- */
-export type HttpVersion = 'http1' | 'http2' | 'auto' | 'client'
-
 export interface PoolSettings {
   address: Address
   tls: TlsTarget | null
@@ -36,8 +30,7 @@ export interface PoolSettings {
   idleTimeoutMs: number
   /** 0: no bound. */
   maxRequestsPerConnection: number
-  version: HttpVersion
-  http2: Partial<SessionLimits>
+  protocol: UpstreamProtocol
 }
 
 /** ALPN names of HTTP/2: Istio's between proxies, and everybody's. */
@@ -56,7 +49,7 @@ export class Pool implements Http1Owner, Http2Owner {
   readonly #waiters: UpstreamHandler[] = []
   readonly #dials = new Set<() => void>()
   readonly #sweep: TimerEntry
-  /** What TLS has agreed on last; '' before the first time. */
+  /** Which HTTP it is by the configuration, or what TLS has agreed on last; '' before the first time. */
   #agreed: '' | 'http1' | 'http2' = ''
   #closed = false
 
@@ -66,8 +59,9 @@ export class Pool implements Http1Owner, Http2Owner {
     this.#limits = limits
     this.#nowMs = nowMs
     this.#sweep = new TimerEntry(() => this.#closeOld())
-    if (settings.version === 'http1' || settings.version === 'http2') this.#agreed = settings.version
-    else if (settings.version === 'auto' && settings.tls === null) this.#agreed = 'http1'
+    const { codec } = settings.protocol
+    if (codec === 'http1' || codec === 'http2') this.#agreed = codec
+    else if (codec === 'auto' && settings.tls === null) this.#agreed = 'http1'
   }
 
   get numConnections(): number {
@@ -97,7 +91,8 @@ export class Pool implements Http1Owner, Http2Owner {
 
   /** Whether an exchange of this handler may go over HTTP/2 (else: over HTTP/1.1). */
   #maySpeak(handler: UpstreamHandler, http2: boolean): boolean {
-    if (this.#settings.version === 'client' && this.#settings.tls === null) return handler.prefersHttp2 === http2
+    if (this.#settings.protocol.codec === 'downstream' && this.#settings.tls === null)
+      return handler.prefersHttp2 === http2
     return this.#agreed !== (http2 ? 'http1' : 'http2')
   }
 
@@ -230,12 +225,13 @@ export class Pool implements Http1Owner, Http2Owner {
   }
 
   #dial(): void {
-    const { address, tls, header, connectTimeoutMs: timeoutMs, version } = this.#settings
-    const http2 = version === 'http2' || (version === 'client' && tls === null && this.#waiters[0]!.prefersHttp2)
+    const { address, tls, header, connectTimeoutMs: timeoutMs, protocol } = this.#settings
+    const { codec } = protocol
+    const http2 = codec === 'http2' || (codec === 'downstream' && tls === null && this.#waiters[0]!.prefersHttp2)
     const done: DialDone = (fault, detail, link) => {
       this.#dials.delete(giveUp)
       if (link === null) this.#failWaiters(fault ?? 'connect_failure', detail)
-      else this.#add(link, http2 || (version !== 'http1' && HTTP2_NAMES.has(link.alpn)))
+      else this.#add(link, http2 || (codec !== 'http1' && HTTP2_NAMES.has(link.alpn)))
     }
     const giveUp = dial(this.#dialer, { address, tls, timeoutMs, header, direct: true }, done)
     this.#dials.add(giveUp)
@@ -243,9 +239,10 @@ export class Pool implements Http1Owner, Http2Owner {
 
   #add(link: Link, http2: boolean): void {
     this.#limits.numConnections++
-    if (this.#settings.tls !== null && this.#settings.version !== 'http2') this.#agreed = http2 ? 'http2' : 'http1'
+    if (this.#settings.tls !== null && this.#settings.protocol.codec !== 'http2')
+      this.#agreed = http2 ? 'http2' : 'http1'
     if (http2) {
-      const added = new Http2Link(link, this, this.#settings.http2, this.#nowMs)
+      const added = new Http2Link(link, this, this.#settings.protocol.http2, this.#nowMs)
       this.#links.push(added)
       added.idleSinceMs = this.#nowMs()
       this.#armSweep()

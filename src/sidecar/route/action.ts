@@ -1,4 +1,5 @@
 /** What a route does with a request (Envoy: Route.action), compiled. */
+import type { RouteProtocol } from '../codec/protocol.ts'
 import type { ClusterCell } from '../cluster/clusters.ts'
 
 export interface RetryPolicy {
@@ -23,6 +24,7 @@ export interface ForwardAction {
   /** 0: none. */
   timeoutMs: number
   retry: RetryPolicy | null
+  protocol: RouteProtocol
 }
 
 export interface RedirectAction {

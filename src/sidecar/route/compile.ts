@@ -2,7 +2,8 @@
  * RouteConfiguration to RouteTable. In: decoded xDS, the clusters' cells. Out: an immutable table; throws an Error with
  * the reason for what cannot be honoured. All that a request needs is worked out here, once per push.
  */
-import { durationMs } from '../cluster/compile.ts'
+import { durationMs } from '../cluster/duration.ts'
+import type { RouteProtocol } from '../codec/protocol.ts'
 import type { Clusters } from '../cluster/clusters.ts'
 import type { envoy } from '../../xds/generated/xds.js'
 import { compileText, equals, startsWith, wholeRegex, type TextMatch } from '../../xds/text-match.ts'
@@ -108,6 +109,28 @@ function compileForward(action: envoy.config.route.v3.RouteAction, clusters: Clu
     upTo: weighted.length > 0 ? weighted.map((c) => (sum += c.weight?.value ?? 0)) : [1],
     timeoutMs: durationMs(action.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
     retry: action.retryPolicy ? compileRetry(action.retryPolicy) : null,
+    protocol: compileProtocol(action),
+  }
+}
+
+function compileProtocol(action: envoy.config.route.v3.RouteAction): RouteProtocol {
+  const { idleTimeout, maxStreamDuration: max, maxGrpcTimeout, upgradeConfigs = [] } = action
+  const upgrades = new Map<string, boolean>()
+  let terminatesConnect = false
+  for (const { upgradeType, enabled, connectConfig } of upgradeConfigs) {
+    const type = (upgradeType ?? '').toLowerCase()
+    if (upgrades.has(type)) throw new Error(`upgrade type ${upgradeType ?? ''} stands twice`)
+    if (connectConfig && type !== 'connect') throw new Error('connect_config is for upgrade type CONNECT only')
+    upgrades.set(type, enabled?.value ?? true)
+    if (connectConfig) terminatesConnect = true
+  }
+  const grpcMax = max?.grpcTimeoutHeaderMax ?? maxGrpcTimeout
+  return {
+    idleTimeoutMs: idleTimeout ? durationMs(idleTimeout, 0) : null,
+    maxStreamDurationMs: max?.maxStreamDuration ? durationMs(max.maxStreamDuration, 0) : null,
+    maxGrpcTimeoutMs: grpcMax ? durationMs(grpcMax, 0) : null,
+    upgrades,
+    terminatesConnect,
   }
 }
 

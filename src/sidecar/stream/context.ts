@@ -1,7 +1,7 @@
 /** What all requests of one listener share (compiled once per push) and what those of one connection share. */
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { OwnField } from '../codec/head-encoder.ts'
-import type { SessionLimits } from '../codec/http2/options.ts'
+import type { DownstreamProtocol } from '../codec/protocol.ts'
 import type { IpAddress } from '../pool/address.ts'
 import type { TelemetrySink } from '../ports.ts'
 import type { HttpFilterCell, NetworkFilterCell } from '../filter/chain.ts'
@@ -35,13 +35,9 @@ export interface HttpSettings {
   /** Absolute-form and CONNECT are for other hosts: this is the forward proxy's port. */
   forwardProxy: boolean
   idleTimeoutMs: number
-  /** An exchange in which nothing moves for so long ends; 0: never. */
-  streamIdleTimeoutMs: number
-  /** Which HTTP connections may speak: as they begin, or one of them. */
-  codec: 'auto' | 'http1' | 'http2'
-  http2: Partial<SessionLimits>
   headersTimeoutMs: number
   maxHeadBytes: number
+  protocol: DownstreamProtocol
 }
 
 export interface TcpSettings {

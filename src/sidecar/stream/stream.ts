@@ -100,7 +100,7 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
     this.#upstreamPaused = false
     this.#action = null
     describeRequest(this.x, head, this.#settings, this.#info)
-    this.#deadlines.begin(this.x.startMs, this.#settings.streamIdleTimeoutMs)
+    this.#deadlines.begin(this.x.startMs, this.#settings.protocol.streamIdleTimeoutMs)
     this.#inRead = true
     this.#route(head)
     this.#inRead = false

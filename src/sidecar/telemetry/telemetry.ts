@@ -22,6 +22,8 @@ export class Telemetry implements TelemetrySink {
   readonly #accessLog: AccessLog | null
   readonly #self: Workload
   readonly #counters: Counters
+  /** Of listeners that have their own. */
+  readonly #otherLogs = new Set<AccessLog>()
   #exposition: Promise<Exposition> | undefined
 
   constructor({ accessLog, self, principal = '' }: TelemetryOptions) {
@@ -43,6 +45,18 @@ export class Telemetry implements TelemetrySink {
     this.#counters.addTcpOpened(x)
   }
 
+  /** The same, with a line for each of `logs`. */
+  loggedTo(logs: readonly AccessLog[]): TelemetrySink {
+    for (const log of logs) this.#otherLogs.add(log)
+    return {
+      onEnd: (x) => {
+        this.onEnd(x)
+        for (const log of logs) log.write(x)
+      },
+      onTcpOpen: (x) => this.onTcpOpen(x),
+    }
+  }
+
   /** Prometheus text; with `name`, only of metrics whose name contains it (or one of several, parted by commas). */
   async prometheus(name = ''): Promise<string> {
     this.#exposition ??= this.#loadExposition()
@@ -57,7 +71,8 @@ export class Telemetry implements TelemetrySink {
 
   async #loadExposition(): Promise<Exposition> {
     const { Exposition } = await import('./exposition.ts')
-    const droppedLines = (): number => this.#accessLog?.dropped ?? 0
+    const droppedLines = (): number =>
+      [...this.#otherLogs].reduce((sum, log) => sum + log.dropped, this.#accessLog?.dropped ?? 0)
     return new Exposition({ counters: this.#counters, droppedLines })
   }
 }
