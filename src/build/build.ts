@@ -47,10 +47,14 @@ function protosAreCurrent(): boolean {
 if (!protosAreCurrent()) await buildProtos()
 rmSync(at('dist'), { recursive: true, force: true })
 await Promise.all([
+  build({ ...common, entryPoints: { control: at('src/control/main.ts') }, banner: { js: REQUIRE } }),
   build({
     ...common,
-    entryPoints: { control: at('src/control/main.ts'), sidecar: at('src/sidecar/main.ts') },
+    entryPoints: { sidecar: at('src/sidecar/main.ts') },
     banner: { js: REQUIRE },
+    // what a part alone needs (gRPC, the API's schema, the YAML reader) is read from disk with that part
+    splitting: true,
+    chunkNames: 'sidecar-[name]-[hash]',
   }),
   build({ ...common, entryPoints: { load: at('src/demo/load-worker.ts') }, banner: { js: REQUIRE } }),
   build({
