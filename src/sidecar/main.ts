@@ -109,7 +109,7 @@ function parseFlags(argv: string[]): string {
       process.stdout.write(USAGE)
       process.exit(0)
     }
-    if (values.bootstrap === undefined) throw new TypeError('--bootstrap FILE is missing')
+    if (values.bootstrap === undefined) throw new TypeError('-c FILE or --bootstrap FILE is missing')
     return values.bootstrap
   } catch (error) {
     process.stderr.write(`sidecar: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)

@@ -88,7 +88,7 @@ function lbPolicyOf(cluster: Cluster): LbPolicy {
     case POLICY.MAGLEV:
     case POLICY.LOAD_BALANCING_POLICY_CONFIG:
     default:
-      throw new Error(`load balancing policy ${cluster.lbPolicy} is not supported`)
+      throw new Error('this load balancing policy is not supported; there are ROUND_ROBIN, LEAST_REQUEST, RANDOM')
   }
 }
 
@@ -160,9 +160,9 @@ export function compileAddress(address: envoy.config.core.v3.Address | null | un
   const path = address?.pipe?.path
   if (path !== undefined && path !== '') return { path }
   const socket = address?.socketAddress
-  const port = socket?.portValue ?? 0
   if (socket?.address === undefined || socket.address === '') throw new Error('an address is missing')
   if (socket.protocol === UDP) throw new Error('UDP is not supported')
+  const port = socket.portValue ?? 0
   if (port > 65_535) throw new Error(`there is no port ${port}`)
   return { host: socket.address, port }
 }

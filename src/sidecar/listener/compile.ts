@@ -139,7 +139,6 @@ function compileManager(manager: Manager, side: Side, refs: ListenerRefs): HttpS
   const rds = manager.rds?.routeConfigName ?? ''
   if (rds === '' && !manager.routeConfig) throw new Error('an HTTP connection manager has no routes')
   const { inbound } = side
-  const forward = manager.forwardClientCertDetails
   return {
     proxy: withLogs(refs, manager.accessLog ?? []),
     inbound,
@@ -147,13 +146,23 @@ function compileManager(manager: Manager, side: Side, refs: ListenerRefs): HttpS
     routes: rds === '' ? refs.inlineRoutes(manager.routeConfig ?? {}) : refs.routes(rds),
     filters: { list: compileHttpFilters(manager.httpFilters ?? []) },
     generateRequestId: manager.generateRequestId?.value ?? true,
-    clientCert: forward === FORWARD.SANITIZE_SET ? 'set' : forward === FORWARD.APPEND_FORWARD ? 'append' : 'sanitize',
+    clientCert: clientCertOf(manager.forwardClientCertDetails ?? FORWARD.SANITIZE, inbound),
     forwardProxy: rds === HTTP_PROXY_ROUTE,
     idleTimeoutMs: durationMs(manager.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_MS) || DEFAULT_IDLE_MS,
     headersTimeoutMs: durationMs(manager.requestHeadersTimeout, 0) || DEFAULT_HEADERS_MS,
     maxHeadBytes: (manager.maxRequestHeadersKb?.value ?? DEFAULT_MAX_HEAD_KB) * 1024,
     protocol: compileDownstream(manager, side.bufferLimitBytes()),
   }
+}
+
+function clientCertOf(forward: number, inbound: boolean): HttpSettings['clientCert'] {
+  if (forward === FORWARD.SANITIZE) return 'sanitize'
+  if (forward !== FORWARD.SANITIZE_SET && forward !== FORWARD.APPEND_FORWARD)
+    throw new Error(
+      'only SANITIZE, SANITIZE_SET and APPEND_FORWARD are supported: others would let a caller name itself',
+    )
+  if (!inbound) throw new Error('callers are told of by inbound listeners only: traffic_direction: INBOUND')
+  return forward === FORWARD.SANITIZE_SET ? 'set' : 'append'
 }
 
 function withLogs(refs: ListenerRefs, logs: readonly envoy.config.accesslog.v3.AccessLog[]): ProxyContext {

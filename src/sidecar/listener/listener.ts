@@ -176,7 +176,9 @@ export class Listener implements ConnectionOwner {
       link.alpn = alpn
       if (peer !== null) {
         link.info.peerId = peer.spiffeId
-        link.info.clientCert = `By=${this.#deps.ownId()};Hash=${certSha256};Subject="";URI=${peer.spiffeId}`
+        const ownId = this.#deps.ownId()
+        const by = ownId === '' ? '' : `By=${ownId};`
+        link.info.clientCert = `${by}Hash=${certSha256};Subject="";URI=${peer.spiffeId}`
       }
       this.#serve(chain, link, null)
     })

@@ -4,7 +4,7 @@
  */
 import { nearest } from '../../lib/nearest.ts'
 import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
-import type { envoy } from '../../xds/generated/xds.js'
+import { envoy } from '../../xds/generated/xds.js'
 import { type ClusterCell, Clusters } from '../cluster/clusters.ts'
 import { compileAddress, compileCluster } from '../cluster/compile.ts'
 import { compileListener, type ListenerRefs } from '../listener/compile.ts'
@@ -71,11 +71,13 @@ class Checker {
   }
 
   #checkCluster(cluster: Cluster, at: Origin): void {
+    if (cluster.type === envoy.config.cluster.v3.Cluster.DiscoveryType.EDS) {
+      this.#fault(this.#origin(cluster, 'type'), 'EDS needs a control plane; name the endpoints in load_assignment')
+      return
+    }
     const spec = this.#compile(cluster, at, compileCluster)
     if (spec === null) return
     const socket = this.#origin(cluster, 'transportSocket')
-    if (spec.kind === 'eds')
-      this.#fault(this.#origin(cluster, 'type'), 'EDS needs a control plane; name the endpoints in load_assignment')
     for (const { tls } of [spec.defaultTransport, ...spec.transports.map((t) => t.transport)])
       if (tls !== null) this.#checkTls(tls.files ?? null, socket)
   }
@@ -111,13 +113,15 @@ class Checker {
   /** Compiles for the faults: what is thrown, and what is not read. */
   #compile<T extends object, R>(message: T, at: Origin, compile: (watched: T) => R): R | null {
     const observer = new Observer(this.#decoder)
-    // a part that could not be decoded is missing now: what follows from that is no fault of its own
-    const isWhole = !this.#faults.some(({ path }) => path.startsWith(at.path))
     let result: R
     try {
       result = compile(observer.watch(message))
     } catch (error) {
-      if (isWhole) this.#fault(observer.last ?? at, (error as Error).message)
+      const place = observer.last ?? at
+      // a part that could not be decoded is missing now: what follows from that is no fault of its own
+      const around = place.path.slice(0, Math.max(place.path.lastIndexOf('.'), place.path.lastIndexOf('[')))
+      const follows = this.#faults.some(({ path }) => path.startsWith(around) && path.startsWith(at.path))
+      if (!follows) this.#fault(place, (error as Error).message)
       return null
     }
     for (const origin of observer.unread(message)) this.#fault(origin, 'not supported')

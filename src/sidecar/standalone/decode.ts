@@ -54,8 +54,10 @@ export class Decoder {
       if (field === undefined) this.#fault(below, keyAt, whyNot(schema, name))
       else if (!isNull(value) || field.type === 'google.protobuf.Value') {
         const rival = [field.key, ...field.rivals].find((key) => origins.has(key))
-        if (rival !== undefined)
+        if (rival !== undefined) {
           this.#fault(below, keyAt, `stands beside ${snake(rival)}: only one of them may be given`)
+          continue
+        }
         const decoded = this.#field(field, value, below)
         if (decoded === undefined) continue
         message[field.key] = decoded

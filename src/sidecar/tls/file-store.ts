@@ -53,8 +53,10 @@ function readPem(source: PemSource): string {
   throw new Error(`${source.file}: there is no PEM block in it`)
 }
 
+/** Of a file's fault: its first part, the file has been named. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const { message, syscall } = error as NodeJS.ErrnoException
+  return syscall === undefined ? message : (message.split(',')[0] ?? '')
 }
 
 export class FileStore {
