@@ -1,64 +1,39 @@
 /**
- * `npm run bench [-- --rows a,b --quick]`: measures, prints a table per row, and keeps all of it with the machine's
- * facts in bench/results/. Figures are for comparing on one machine; other work on it makes them worse.
+ * `npm run bench [-- FLAGS]`: measures, prints a table per row and what to make of them, and keeps everything with the
+ * machine's facts as JSON and as a page. Figures are for comparing within one run on one machine.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { BenchMesh } from './fixture.ts'
-import { machineFacts } from './machine.ts'
-import type { RowReport } from './report.ts'
-import { printReport } from './report.ts'
-import { changes } from './rows/changes.ts'
-import { convergence } from './rows/convergence.ts'
-import { idle } from './rows/idle.ts'
-import { link } from './rows/link.ts'
-import { pods } from './rows/pods.ts'
-import { proxy } from './rows/proxy.ts'
+import { parseOptions, USAGE, UsageError } from './options.ts'
+import type { Plan } from './options.ts'
+import { ROWS, ROW_NAMES } from './rows/index.ts'
+import type { RowContext } from './rows/row.ts'
+import { Stage } from './stage.ts'
+import { Results } from './stats/results.ts'
+import { printReport } from './stats/table.ts'
 
-type Row = (mesh: BenchMesh, options: { quick: boolean }) => Promise<RowReport>
+const EXIT_USAGE = 64
 
-/** In the order in which they run: idle before anything has warmed the processes. */
-const ROWS: Readonly<Record<string, Row>> = { idle, convergence, changes, proxy, link }
-/** Those that start meshes of their own, when the shared one has ended. */
-const LATER: Readonly<Record<string, (options: { quick: boolean }) => Promise<RowReport>>> = { pods }
-const NAMES = [...Object.keys(ROWS), ...Object.keys(LATER)]
-
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: NAMES.join(',') },
-    quick: { type: 'boolean', default: false },
-  },
-})
-const chosen = values.rows.split(',')
-const unknown = chosen.filter((name) => !NAMES.includes(name))
-if (unknown.length > 0) {
-  process.stderr.write(`no such row: ${unknown.join(', ')} (there are ${NAMES.join(', ')})\n`)
-  process.exit(64)
-}
-
-const machine = machineFacts()
-process.stdout.write(
-  `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, Linux ${machine.kernel}, load ${machine.load1m.toFixed(2)}\n`,
-)
-const options = { quick: values.quick }
-const reports: Record<string, RowReport> = {}
-const keep = (name: string, report: RowReport): void => {
-  reports[name] = report
-  printReport(report)
-}
-if (chosen.some((name) => name in ROWS)) {
-  const mesh = await BenchMesh.start()
+async function main(plan: Plan): Promise<void> {
+  const startMs = performance.now()
+  const stage = await Stage.open(plan.node)
+  const results = new Results()
+  const context: RowContext = {
+    ...{ stage, plan, results, busy: [] },
+    isOver: () => performance.now() - startMs > plan.limitSeconds * 1000,
+  }
   try {
-    for (const [name, row] of Object.entries(ROWS)) if (chosen.includes(name)) keep(name, await row(mesh, options))
+    for (const name of plan.rows) {
+      const row = ROWS[name]
+      if (row !== undefined) printReport(await row(context))
+    }
   } finally {
-    await mesh.stop()
+    await stage.close()
   }
 }
-for (const [name, row] of Object.entries(LATER)) if (chosen.includes(name)) keep(name, await row(options))
-const folder = join(dirname(fileURLToPath(import.meta.url)), 'results')
-mkdirSync(folder, { recursive: true })
-const file = join(folder, `${machine.at.replaceAll(/[:.]/g, '-')}.json`)
-writeFileSync(file, `${JSON.stringify({ machine, quick: values.quick, reports }, null, 2)}\n`)
-process.stdout.write(`\nkept in ${file}\n`)
+
+try {
+  await main(parseOptions(process.argv.slice(2), ROW_NAMES))
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(error.message === '' ? USAGE : `bench: ${error.message}\n\n${USAGE}`)
+  process.exitCode = error.message === '' ? 0 : EXIT_USAGE
+}

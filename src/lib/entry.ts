@@ -39,6 +39,10 @@ const SOURCES: Record<EntryKind, string> = {
  */
 const NODE_FLAGS: Partial<Record<EntryKind, readonly string[]>> = { sidecar: ['--min-semi-space-size=2'] }
 
+export function nodeFlags(kind: EntryKind): readonly string[] {
+  return NODE_FLAGS[kind] ?? []
+}
+
 const here = fileURLToPath(import.meta.url)
 const fromSource = here.endsWith('.ts')
 
@@ -48,5 +52,5 @@ export function entryCommand(kind: EntryKind): EntryCommand {
   const loader = fromSource ? [`--import=${import.meta.resolve('tsx')}`] : []
   // a URL has no blanks, which NODE_OPTIONS would split at
   if (kind === 'hook') return { command: process.execPath, args: [...loader, `--import=${pathToFileURL(file).href}`] }
-  return { command: process.execPath, args: [...(NODE_FLAGS[kind] ?? []), ...loader, file] }
+  return { command: process.execPath, args: [...nodeFlags(kind), ...loader, file] }
 }

@@ -3,10 +3,10 @@
  * control plane's own clock), and from the apply call to the first answer by the new version.
  */
 import { Pool } from 'undici'
-import type { BenchMesh } from '../fixture.ts'
-import { ECHO_URL } from '../fixture.ts'
-import type { Line, RowReport } from '../report.ts'
-import { percentile } from '../report.ts'
+import type { BenchMesh } from '../../mesh/fixture.ts'
+import { ECHO_URL } from '../../mesh/fixture.ts'
+import type { Line, RowReport } from '../../stats/table.ts'
+import { percentile } from '../../stats/summary.ts'
 
 const DELIVERY_WITHIN_MS = 10_000
 /**

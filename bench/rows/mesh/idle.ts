@@ -1,7 +1,7 @@
 /** Row `idle`: CPU and memory of the sidecars and of the control plane while nothing happens. */
-import type { BenchMesh } from '../fixture.ts'
-import { cpuMs, hasProc, rssMiB } from '../processes.ts'
-import type { RowReport } from '../report.ts'
+import type { BenchMesh } from '../../mesh/fixture.ts'
+import { cpuMs, hasProc, rssMiB } from '../../system/processes.ts'
+import type { RowReport } from '../../stats/table.ts'
 
 const SETTLE_MS = 3000
 

@@ -31,13 +31,3 @@ function shown(value: string | number | undefined): string {
   if (typeof value === 'string' || Number.isInteger(value)) return String(value)
   return value.toFixed(value < 10 ? 2 : 1)
 }
-
-/** Nearest rank. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].toSorted((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN
-}
-
-export function median(values: readonly number[]): number {
-  return percentile(values, 0.5)
-}

@@ -8,15 +8,15 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { ControlClient } from '../src/client/control.ts'
-import { SupervisorClient } from '../src/client/supervisor.ts'
-import type { InterceptMode, Pod, PodStatus } from '../src/client/contract.ts'
-import type { Home } from '../src/lib/home.ts'
-import { homeLayout, podPortSocket } from '../src/lib/home.ts'
+import { ControlClient } from '../../src/client/control.ts'
+import { SupervisorClient } from '../../src/client/supervisor.ts'
+import type { InterceptMode, Pod, PodStatus } from '../../src/client/contract.ts'
+import type { Home } from '../../src/lib/home.ts'
+import { homeLayout, podPortSocket } from '../../src/lib/home.ts'
 
 const run = promisify(execFile)
 const here = dirname(fileURLToPath(import.meta.url))
-const CLI = join(here, '../dist/pocketmesh.js')
+const CLI = join(here, '../../dist/pocketmesh.js')
 const NAMESPACE = 'default'
 
 export const ECHO_URL = 'http://echo:8080/'
@@ -39,7 +39,7 @@ export class BenchMesh {
   }
 
   static async start(options: BenchMeshOptions = {}): Promise<BenchMesh> {
-    const { manifests = join(here, 'mesh'), intercept = 'env' } = options
+    const { manifests = here, intercept = 'env' } = options
     const home = homeLayout(await mkdtemp(join(tmpdir(), 'pm-bench-')))
     try {
       await cli(home, 'up', '-d', '--wait', '--timeout', '110', '--intercept', intercept, '-f', manifests)

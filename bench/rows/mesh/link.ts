@@ -3,13 +3,13 @@
  * its PROXY header (an xDS `pipe`). One pair of sidecars has both links at once, so that two processes that V8 has
  * compiled differently are not compared. Runs alternate, and which goes first does too.
  */
-import type { Pod, PodPort } from '../../src/client/contract.ts'
-import { applyLoad } from '../load-tool.ts'
-import type { LoadResult } from '../load-tool.ts'
-import type { BenchMesh } from '../fixture.ts'
-import { cpuMs, hasProc } from '../processes.ts'
-import type { Line, RowReport } from '../report.ts'
-import { median, percentile } from '../report.ts'
+import type { Pod, PodPort } from '../../../src/client/contract.ts'
+import { applyLoad } from '../../tools/closed-loop.ts'
+import type { LoadResult } from '../../tools/closed-loop.ts'
+import type { BenchMesh } from '../../mesh/fixture.ts'
+import { cpuMs, hasProc } from '../../system/processes.ts'
+import type { Line, RowReport } from '../../stats/table.ts'
+import { median, percentile } from '../../stats/summary.ts'
 
 const CONNECTIONS = [1, 8, 32]
 const LINKS = ['TCP', 'UNIX'] as const

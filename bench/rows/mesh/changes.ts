@@ -1,8 +1,8 @@
 /** Row `changes`: changes of the route, one after the other, while requests flow: failed ones, connections lost. */
-import { Load } from '../../src/demo/load.ts'
-import type { BenchMesh } from '../fixture.ts'
-import { ECHO_URL } from '../fixture.ts'
-import type { RowReport } from '../report.ts'
+import { Load } from '../../../src/demo/load.ts'
+import type { BenchMesh } from '../../mesh/fixture.ts'
+import { ECHO_URL } from '../../mesh/fixture.ts'
+import type { RowReport } from '../../stats/table.ts'
 
 const RATE = 500
 const PAUSE_MS = 100
