@@ -80,5 +80,6 @@ export class Stage {
 }
 
 function reason(missing: string): string {
-  return missing.includes(' ') ? missing : `${missing} is not installed`
+  const [first = ''] = missing.split('\n')
+  return first.includes(' ') ? first : `${first} is not installed`
 }

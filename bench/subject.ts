@@ -59,7 +59,7 @@ export class Subject {
     try {
       for (const port of Object.values(this.ports)) if (port !== undefined) await accepts(port, front)
     } catch (error) {
-      const words = this.children.map((child) => child.lastWords).filter((text) => text !== '')
+      const words = this.children.map((child) => child.lastWords.replaceAll('\n', ' ')).filter((text) => text !== '')
       await this.stop()
       throw new Error(`${this.name} did not start: ${words.join('; ')}`, { cause: error })
     }

@@ -1,5 +1,4 @@
 /** The benchmark's side of the load process, which lives as long as the run, so that its code stays compiled. */
-import { once } from 'node:events'
 import { Child } from '../system/child.ts'
 import type { Answer, Job, JobReport, RequestsJob } from './job.ts'
 
@@ -28,13 +27,18 @@ export class LoadProcess {
     return this.run({ ...BASE, ...job })
   }
 
-  async run(job: Job): Promise<JobReport> {
+  run(job: Job): Promise<JobReport> {
     const { process: child } = this.#child
-    const ended = once(child, 'exit').then(() => Promise.reject(new Error(`load has ended: ${this.#child.lastWords}`)))
-    child.send(job)
-    const [answer] = (await Promise.race([once(child, 'message'), ended])) as [Answer]
-    if (!answer.ok) throw new Error(`load: ${answer.message}`)
-    return answer.report
+    return new Promise((done, failed) => {
+      const onEnd = (): void => failed(new Error(`load has ended: ${this.#child.lastWords}`))
+      child.once('exit', onEnd)
+      child.once('message', (answer: Answer) => {
+        child.off('exit', onEnd)
+        if (answer.ok) done(answer.report)
+        else failed(new Error(`load: ${answer.message}`))
+      })
+      child.send(job)
+    })
   }
 
   stop(): Promise<void> {

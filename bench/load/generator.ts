@@ -85,8 +85,9 @@ class Run {
     }
     if (this.#schedule === undefined && nowMs < this.#endMs) this.#send(slot, nowMs)
     else {
+      const wasFree = this.#free.length > 0
       this.#free.push(slot)
-      this.#pump(nowMs, false)
+      this.#pump(nowMs, wasFree)
     }
     if (this.#intendedMs.size === 0) this.#onIdle?.()
   }
@@ -98,18 +99,18 @@ class Run {
     return new Ticker(this.#startMs, ratePerSecond, () => {
       let nowMs = performance.now()
       if (schedule.nextDueMs - nowMs < SPIN_MS) while (nowMs < schedule.nextDueMs) nowMs = performance.now()
-      this.#pump(nowMs, true)
+      this.#pump(nowMs, this.#free.length > 0)
     })
   }
 
-  /** Sends what is due while a slot is free. On a tick the slots were free before, so that a delay is our own. */
-  #pump(nowMs: number, isTick: boolean): void {
+  /** Sends what is due while a slot is free. If one was free before, then the delay is the generator's own. */
+  #pump(nowMs: number, wasFree: boolean): void {
     const schedule = this.#schedule
     if (schedule === undefined) return
     while (this.#free.length > 0) {
       const dueMs = schedule.take(nowMs)
       if (dueMs < 0) return
-      if (isTick) this.#lag.record(nowMs - dueMs)
+      if (wasFree) this.#lag.record(nowMs - dueMs)
       else this.#waited++
       this.#send(this.#free.pop()!, dueMs)
     }

@@ -27,7 +27,7 @@ export class Schedule {
   /** Takes the next one: its intended start, or -1 when none is due yet. */
   take(nowMs: number): number {
     const dueMs = this.nextDueMs
-    if (dueMs > nowMs) return -1
+    if (this.isOver || dueMs > nowMs) return -1
     this.#next++
     return dueMs
   }

@@ -156,6 +156,12 @@ function http2Options(): Json {
 /** Both sides show a certificate and check the other's chain and SPIFFE ID. */
 function tlsContext(own: string, peer: string, { link, certificates }: { link: LinkKind; certificates: string }): Json {
   return {
+    tls_params: {
+      tls_minimum_protocol_version: 'TLSv1_3',
+      tls_maximum_protocol_version: 'TLSv1_3',
+      cipher_suites: ['TLS_AES_128_GCM_SHA256'],
+      ecdh_curves: ['P-256'],
+    },
     alpn_protocols: [link === 'mtls-http2' ? 'h2' : 'http/1.1'],
     tls_certificates: [
       {
