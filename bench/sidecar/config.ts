@@ -60,7 +60,8 @@ function listener(name: string, port: number, filter: Json, accepts: HopSpec['ac
             common_tls_context: tlsContext('back', 'front', accepts),
           }),
         }
-  return { name, address: address(port), filter_chains: [{ filters: [filter], ...tls }] }
+  const traffic_direction = accepts === undefined ? 'OUTBOUND' : 'INBOUND'
+  return { name, traffic_direction, address: address(port), filter_chains: [{ filters: [filter], ...tls }] }
 }
 
 function connectionManager({ name, features, accepts, accessLogFile }: HopSpec): Json {
