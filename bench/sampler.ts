@@ -52,23 +52,41 @@ export async function sample<R>({ subject, appPids, load }: SampleSpec<R>): Prom
   }
 }
 
-/**
- * Repetitions of all subjects in all cells, taking turns, so that other work on the machine meets all alike. Who is
- * first changes too. Ends early when the time is over, after whole repetitions. Out: how many were done.
- */
-export async function interleave<C>(spec: {
+export interface Turns<C> {
   reps: number
   subjects: readonly Subject[]
   cells: readonly C[]
+  warmUp: (subject: Subject) => Promise<void>
   run: (subject: Subject, cell: C, rep: number) => Promise<void>
   isOver: () => boolean
-}): Promise<number> {
-  const { reps, subjects, cells, run, isOver } = spec
-  for (let rep = 0; rep < reps; rep++) {
-    if (rep > 0 && isOver()) return rep
-    for (const cell of cells) for (const subject of rotated(subjects, rep)) await run(subject, cell, rep)
+  /** What went wrong with a subject, which is then left out. */
+  notes: string[]
+}
+
+/**
+ * Repetitions of all subjects in all cells, taking turns, so that other work on the machine meets all alike. Who is
+ * first changes too. Ends early when the time is over, after whole repetitions. Out: how many were done, and by whom.
+ */
+export async function interleave<C>(turns: Turns<C>): Promise<{ done: number; left: Subject[] }> {
+  const { reps, subjects, cells, warmUp, run, isOver, notes } = turns
+  const out = new Set<Subject>()
+  const attempt = async (subject: Subject, what: () => Promise<void>): Promise<void> => {
+    if (out.has(subject)) return
+    try {
+      await what()
+    } catch (error) {
+      out.add(subject)
+      notes.push(`${subject.name} was left out: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
-  return reps
+  const left = (): Subject[] => subjects.filter((subject) => !out.has(subject))
+  for (const subject of subjects) await attempt(subject, () => warmUp(subject))
+  for (let rep = 0; rep < reps; rep++) {
+    if (rep > 0 && isOver()) return { done: rep, left: left() }
+    for (const cell of cells)
+      for (const subject of rotated(subjects, rep)) await attempt(subject, () => run(subject, cell, rep))
+  }
+  return { done: reps, left: left() }
 }
 
 function rotated<T>(items: readonly T[], by: number): T[] {

@@ -2,7 +2,7 @@
  * What a run has standing: certificates, the application, the helpers, and the subjects, which are started once and
  * serve all rows. In: which Node the sidecars run with. Owns a temporary folder and every process in it.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { App } from './app/app.ts'
@@ -27,7 +27,8 @@ export class Stage {
   }
 
   static async open(node: string): Promise<Stage> {
-    const folder = await mkdtemp(join(tmpdir(), 'pm-bench-'))
+    const folder = mkdtempSync(join(tmpdir(), 'pm-bench-'))
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
     const bundles = await makeBundles(folder)
     const openssl = which('openssl')
     if (openssl !== undefined) makeCertificates(openssl, folder)
@@ -66,7 +67,7 @@ export class Stage {
     await this.release([...this.#subjects.keys()])
     await this.load.stop()
     await this.setting.app.stop()
-    await rm(this.setting.folder, { recursive: true, force: true })
+    rmSync(this.setting.folder, { recursive: true, force: true })
   }
 
   async #start(name: SubjectName): Promise<Subject | string> {

@@ -1,57 +1,62 @@
 /** Everything that can stand between load and application, by a short name; rows pick from it. Started when first asked for. */
+import { DIRECT, BARE_HOP, BARE_PAIR, EVERYTHING_ON, NO_TRACING, HTTP1_PAIR } from './names.ts'
 import { caddyMtls, caddyPlain } from './peers/caddy.ts'
 import { envoyMtls, envoyPlain } from './peers/envoy.ts'
 import { haproxyMtls, haproxyPlain } from './peers/haproxy.ts'
 import { nginxMtls, nginxPlain } from './peers/nginx.ts'
+import { bareTls } from './peers/node.ts'
 import { BARE, EVERYTHING } from './sidecar/features.ts'
 import type { Features } from './sidecar/features.ts'
 import { oneHop, pair } from './sidecar/sidecars.ts'
+import type { PairSpec } from './sidecar/sidecars.ts'
 import type { Missing, Setting } from './subject.ts'
 import { Subject } from './subject.ts'
 
 type Starter = (setting: Setting) => Promise<Subject | Missing>
 
 const mtls =
-  (name: string, features: Features): Starter =>
+  (name: string, features: Features, toGrpc = false): Starter =>
   (setting) =>
-    pair(setting, { name, link: 'mtls-http2', features })
+    tracedIfPossible(setting, { name, link: 'mtls-http2', features, toGrpc })
 
-/** With trace headers where this build has them; the name says so if not. */
-const everything = async (setting: Setting): Promise<Subject | Missing> => {
-  const all = { name: 'Pocketmesh, everything on', link: 'mtls-http2', features: EVERYTHING } as const
+/** A build without trace headers refuses their field: what it can do is measured, and the name says so. */
+async function tracedIfPossible(setting: Setting, spec: PairSpec): Promise<Subject | Missing> {
   try {
-    return await pair(setting, all)
+    return await pair(setting, spec)
   } catch (error) {
     if (!(error instanceof Error && error.message.includes('tracing: not supported'))) throw error
-    return pair(setting, { ...all, name: `${all.name} but tracing`, features: { ...EVERYTHING, tracing: false } })
+    const features = { ...spec.features, tracing: false }
+    return pair(setting, { ...spec, name: spec.name + NO_TRACING, features })
   }
 }
 
 const STARTERS = {
   direct: (setting) => {
     const { http, http2, echo } = setting.app.ports
-    return Promise.resolve(new Subject({ name: 'direct', ports: { http, http2, tcp: echo }, children: [] }))
+    return Promise.resolve(new Subject({ name: DIRECT, ports: { http, http2, tcp: echo }, children: [] }))
   },
   // Pocketmesh
-  'one-bare': (setting) => oneHop(setting, { name: 'Pocketmesh, one hop', features: BARE }),
+  'one-bare': (setting) => oneHop(setting, { name: BARE_HOP, features: BARE }),
   'two-plain': (setting) => pair(setting, { name: 'Pocketmesh, two, no TLS', link: 'plain', features: BARE }),
-  bare: mtls('Pocketmesh, bare', BARE),
-  all: everything,
+  bare: mtls(BARE_PAIR, BARE),
+  all: mtls(EVERYTHING_ON, EVERYTHING),
   'with-log': mtls('Pocketmesh, access log', { ...BARE, accessLog: true }),
   'with-tracing': mtls('Pocketmesh, ids and tracing', { ...BARE, tracing: true }),
   'with-policy': mtls('Pocketmesh, policy', { ...BARE, policy: true }),
   'with-routes': mtls('Pocketmesh, many routes', { ...BARE, routes: true }),
-  'bare-http1': (setting) => pair(setting, { name: 'Pocketmesh, HTTP/1.1 link', link: 'mtls-http1', features: BARE }),
-  'all-grpc': (setting) =>
-    pair(setting, { name: 'Pocketmesh, everything on (gRPC)', link: 'mtls-http2', features: EVERYTHING, toGrpc: true }),
+  'bare-http1': (setting) => pair(setting, { name: HTTP1_PAIR, link: 'mtls-http1', features: BARE }),
+  'bare-grpc': mtls(`${BARE_PAIR}, gRPC`, BARE, true),
+  'all-grpc': mtls(`${EVERYTHING_ON}, gRPC`, EVERYTHING, true),
   // peers
   'haproxy-h2': (setting) => haproxyMtls(setting, 'h2'),
   'haproxy-h1': (setting) => haproxyMtls(setting, 'http/1.1'),
+  'haproxy-grpc': (setting) => haproxyMtls(setting, 'h2', true),
   'haproxy-plain': haproxyPlain,
   nginx: nginxMtls,
   'nginx-plain': nginxPlain,
   caddy: caddyMtls,
   'caddy-plain': caddyPlain,
+  'bare-tls': bareTls,
   envoy: envoyMtls,
   'envoy-plain': envoyPlain,
 } satisfies Record<string, Starter>

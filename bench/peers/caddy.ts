@@ -1,4 +1,5 @@
 /** Caddy as a plain hop, and as two with mutual TLS between them (HTTP/2, its default). */
+import { CADDY_PAIR } from '../names.ts'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Missing, Setting } from '../subject.ts'
@@ -49,7 +50,7 @@ export async function caddyMtls(setting: Setting): Promise<Subject | Missing> {
       TRANSPORT: '',
     }),
   ]
-  return new Subject({ name: 'Caddy, HTTP/2 mTLS', ports: { http, http2: http, tls }, children }).listening()
+  return new Subject({ name: CADDY_PAIR, ports: { http, http2: http, tls }, children }).listening()
 }
 
 function startHop(caddy: string, setting: Setting, name: string, values: Record<string, string>): Child {

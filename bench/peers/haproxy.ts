@@ -1,4 +1,5 @@
 /** HAProxy as a plain hop, and as two with mutual TLS between them, over HTTP/1.1 and over HTTP/2 (the best peer). */
+import { HAPROXY_H1, HAPROXY_H2, HAPROXY_HOP } from '../names.ts'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Missing, Setting } from '../subject.ts'
@@ -16,15 +17,19 @@ export async function haproxyPlain(setting: Setting): Promise<Subject | Missing>
   if (haproxy === undefined) return { missing: 'haproxy' }
   const { http, tcp } = await freePorts('http', 'tcp')
   const hop = startHop(haproxy, setting, 'haproxy-plain', { ...PLAIN, ...toApp(setting), PORT: http, TCP_PORT: tcp })
-  return new Subject({ name: 'HAProxy, one hop', ports: { http, http2: http, tcp }, children: [hop] }).listening()
+  return new Subject({ name: HAPROXY_HOP, ports: { http, http2: http, tcp }, children: [hop] }).listening()
 }
 
-export async function haproxyMtls(setting: Setting, link: 'h2' | 'http/1.1'): Promise<Subject | Missing> {
+export async function haproxyMtls(
+  setting: Setting,
+  link: 'h2' | 'http/1.1',
+  toGrpc = false,
+): Promise<Subject | Missing> {
   const haproxy = which('haproxy')
   if (haproxy === undefined) return { missing: 'haproxy' }
   const { certificates } = setting
   if (certificates === undefined) return { missing: 'openssl' }
-  const label = link === 'h2' ? 'h2' : 'h1'
+  const label = toGrpc ? 'grpc' : link === 'h2' ? 'h2' : 'h1'
   const { http, tcp, tls, tcpTls } = await freePorts('http', 'tcp', 'tls', 'tcpTls')
   const bind = `ssl crt ${certificates}/back.both.pem ca-file ${certificates}/ca.pem verify required`
   const server = `ssl crt ${certificates}/front.both.pem ca-file ${certificates}/ca.pem verify required sni str(back)`
@@ -40,9 +45,10 @@ export async function haproxyMtls(setting: Setting, link: 'h2' | 'http/1.1'): Pr
       BIND: `${bind} alpn ${link}`,
       TCP_BIND: bind,
       ...{ ...toApp(setting), PORT: tls, TCP_PORT: tcpTls },
+      ...(toGrpc ? { NEXT_PORT: setting.app.ports.grpc, SERVER: 'proto h2' } : {}),
     }),
   ]
-  const name = `HAProxy, ${link === 'h2' ? 'HTTP/2' : 'HTTP/1.1'} mTLS`
+  const name = (link === 'h2' ? HAPROXY_H2 : HAPROXY_H1) + (toGrpc ? ', gRPC' : '')
   return new Subject({ name, ports: { http, http2: http, tcp, tls }, children }).listening()
 }
 

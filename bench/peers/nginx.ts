@@ -1,4 +1,5 @@
 /** nginx as a plain hop, and as two with mutual TLS between them (HTTP/1.1: it speaks no HTTP/2 to upstreams). */
+import { NGINX_PAIR, NGINX_HOP } from '../names.ts'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Missing, Setting } from '../subject.ts'
@@ -34,7 +35,7 @@ export async function nginxPlain(setting: Setting): Promise<Subject | Missing> {
   const { http, http2 } = await freePorts('http', 'http2')
   const values = { PORT: http, NEXT_PORT: setting.app.ports.http, TLS: '', LISTEN: '', SCHEME: 'http' }
   const hop = startHop(nginx, setting, 'nginx-plain', { HTTP2_LISTEN, HTTP2_PORT: http2, ...values })
-  return new Subject({ name: 'nginx, one hop', ports: { http, http2 }, children: [hop], onlyWorkers: true }).listening()
+  return new Subject({ name: NGINX_HOP, ports: { http, http2 }, children: [hop], onlyWorkers: true }).listening()
 }
 
 export async function nginxMtls(setting: Setting): Promise<Subject | Missing> {
@@ -49,7 +50,7 @@ export async function nginxMtls(setting: Setting): Promise<Subject | Missing> {
     startHop(nginx, setting, 'nginx-back', { HTTP2_LISTEN: '', ...back }),
   ]
   const ports = { http, http2, tls }
-  return new Subject({ name: 'nginx, HTTP/1.1 mTLS', ports, children, onlyWorkers: true }).listening()
+  return new Subject({ name: NGINX_PAIR, ports, children, onlyWorkers: true }).listening()
 }
 
 function startHop(nginx: string, setting: Setting, name: string, values: Record<string, string | number>): Child {

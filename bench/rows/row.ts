@@ -1,4 +1,7 @@
 /** What a row is: a function of what stands ready to a table; its figures go into the results as they come. */
+import type { JobReport, LatencyReport } from '../load/job.ts'
+import type { LoadResult } from '../tools/closed-loop.ts'
+import type { SharedMesh } from '../mesh/shared.ts'
 import type { Mode, Plan } from '../options.ts'
 import type { Busy, Sample } from '../sampler.ts'
 import { sample } from '../sampler.ts'
@@ -13,6 +16,13 @@ export interface RowContext {
   results: Results
   /** How busy everything was in each run, for the verdict. */
   busy: { row: string; subject: string; busy: Busy }[]
+  /** How late our own generator was. */
+  lags: { cell: string; lagP99Ms: number; waitedShare: number }[]
+  /** Requests per second that our own generator can do at most; NaN until it is known. */
+  generatorLimit: number
+  /** `CELL|SUBJECT`: the latencies of the last repetition, for the chart. */
+  curves: Map<string, LatencyReport['curve']>
+  mesh: SharedMesh
   /** No repetition begins after this. */
   isOver: () => boolean
 }
@@ -46,4 +56,12 @@ export async function record<R extends { requests: number; requestsPerSecond: nu
   if (subject.children.length > 0) add('cpuUs', (taken.proxyCpuMs * 1000) / requests)
   add('requestsPerSecond', requestsPerSecond)
   return taken
+}
+
+/** A job of our own generator as the result of a load tool. A few wrong answers are told by the caller, with the reasons. */
+export async function fromJob(job: Promise<JobReport>): Promise<LoadResult> {
+  const { requests, errors, reasons, requestsPerSecond, latency, loadCpuMs } = await job
+  if (errors > requests / 100) throw new Error(`${errors} errors in ${requests} requests: ${reasons.join(', ')}`)
+  const { p50Ms, p99Ms } = latency
+  return { tool: 'own generator', requests, errors, requestsPerSecond, p50Ms, p99Ms, loadCpuMs }
 }

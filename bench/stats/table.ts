@@ -13,7 +13,7 @@ export interface RowReport {
 /** A plain table, columns as wide as their widest cell. */
 export function printReport({ title, lines, notes = [] }: RowReport): void {
   const columns = [...new Set(lines.flatMap((line) => Object.keys(line)))]
-  const cells = [columns, ...lines.map((line) => columns.map((column) => shown(line[column])))]
+  const cells = [columns, ...lines.map((line) => columns.map((column) => shownCell(line[column])))]
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)))
   process.stdout.write(`\n${title}\n`)
   for (const row of cells)
@@ -26,7 +26,7 @@ export function printReport({ title, lines, notes = [] }: RowReport): void {
   for (const note of notes) process.stdout.write(`  ${note}\n`)
 }
 
-function shown(value: string | number | undefined): string {
+export function shownCell(value: string | number | undefined): string {
   if (value === undefined) return '-'
   if (typeof value === 'string' || Number.isInteger(value)) return String(value)
   return value.toFixed(value < 10 ? 2 : 1)

@@ -2,14 +2,15 @@
 import { Load } from '../../../src/demo/load.ts'
 import type { BenchMesh } from '../../mesh/fixture.ts'
 import { ECHO_URL } from '../../mesh/fixture.ts'
+import type { Mode } from '../../options.ts'
 import type { RowReport } from '../../stats/table.ts'
 
 const RATE = 500
 const PAUSE_MS = 100
 const DELIVERY_WITHIN_MS = 10_000
 
-export async function changes(mesh: BenchMesh, { quick }: { quick: boolean }): Promise<RowReport> {
-  const count = quick ? 10 : 100
+export async function changes(mesh: BenchMesh, { mode }: { mode: Mode }): Promise<RowReport> {
+  const count = { quick: 10, default: 50, full: 100 }[mode]
   const load = new Load({ proxyPort: await mesh.callerProxyPort(), url: ECHO_URL, ratePerSecond: RATE })
   load.start()
   for (let i = 0; i < count; i++) {

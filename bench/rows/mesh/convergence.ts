@@ -5,6 +5,7 @@
 import { Pool } from 'undici'
 import type { BenchMesh } from '../../mesh/fixture.ts'
 import { ECHO_URL } from '../../mesh/fixture.ts'
+import type { Mode } from '../../options.ts'
 import type { Line, RowReport } from '../../stats/table.ts'
 import { percentile } from '../../stats/summary.ts'
 
@@ -18,8 +19,8 @@ const APART_MS = 600
 const ASK_EVERY_MS = 1
 
 /** ACKs first and by themselves: to see the first answer somebody must ask all the time, which takes CPU from the mesh. */
-export async function convergence(mesh: BenchMesh, { quick }: { quick: boolean }): Promise<RowReport> {
-  const changes = quick ? 10 : 100
+export async function convergence(mesh: BenchMesh, { mode }: { mode: Mode }): Promise<RowReport> {
+  const changes = { quick: 10, default: 30, full: 100 }[mode]
   await mesh.control.delivery(await mesh.routeTo('v2'), DELIVERY_WITHIN_MS)
   const ackMs: number[] = []
   let proxies = 0

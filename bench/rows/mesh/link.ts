@@ -8,6 +8,7 @@ import { applyLoad } from '../../tools/closed-loop.ts'
 import type { LoadResult } from '../../tools/closed-loop.ts'
 import type { BenchMesh } from '../../mesh/fixture.ts'
 import { cpuMs, hasProc } from '../../system/processes.ts'
+import type { Mode } from '../../options.ts'
 import type { Line, RowReport } from '../../stats/table.ts'
 import { median, percentile } from '../../stats/summary.ts'
 
@@ -28,14 +29,14 @@ interface Run {
   load: LoadResult
 }
 
-export async function link(mesh: BenchMesh, { quick }: { quick: boolean }): Promise<RowReport> {
+export async function link(mesh: BenchMesh, { mode }: { mode: Mode }): Promise<RowReport> {
   if (!hasProc) return { title: 'Link', lines: [], notes: ['skipped: needs /proc'] }
-  const repeats = quick ? 3 : 31
+  const repeats = { quick: 3, default: 7, full: 31 }[mode]
   const seconds = 1
   const pair = await LinkPair.make(mesh)
   const runs = new Map<string, Run[]>()
   try {
-    for (const one of LINKS) await pair.load(one, 32, quick ? 2 : 5)
+    for (const one of LINKS) await pair.load(one, 32, mode === 'quick' ? 2 : 5)
     for (let i = 0; i < repeats; i++)
       for (const connections of CONNECTIONS)
         for (const one of i % 2 === 0 ? LINKS : LINKS.toReversed()) {
@@ -109,7 +110,7 @@ class LinkPair {
   }
 
   load(one: Link, connections: number, seconds: number): Promise<LoadResult> {
-    return applyLoad({ url: this.#urls[one], connections, seconds })
+    return applyLoad({ port: Number(new URL(this.#urls[one]).port), path: '/', connections, seconds })
   }
 
   async measure(one: Link, connections: number, seconds: number): Promise<Run> {

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { InterceptMode } from '../../../src/client/contract.ts'
 import { namespaceSupport } from '../../../src/supervisor/ns/support.ts'
 import { BenchMesh } from '../../mesh/fixture.ts'
+import type { Mode } from '../../options.ts'
 import type { Line, RowReport } from '../../stats/table.ts'
 
 const SERVER = `import http from 'node:http'
@@ -39,8 +40,8 @@ spec:
 `
 
 /** It has meshes of its own: no other may run beside them. */
-export async function pods({ quick }: { quick: boolean }): Promise<RowReport> {
-  const replicas = quick ? 10 : 50
+export async function pods({ mode }: { mode: Mode }): Promise<RowReport> {
+  const replicas = { quick: 10, default: 50, full: 50 }[mode]
   const { ok, findings } = await namespaceSupport()
   const folder = await mkdtemp(join(tmpdir(), 'pm-pods-'))
   try {
