@@ -9,6 +9,7 @@ import { Child } from '../system/child.ts'
 import { accepts, freePorts } from '../system/ports.ts'
 import { childrenOf } from '../system/processes.ts'
 import { writeTemplate } from '../system/template.ts'
+import { asSelf } from '../system/nginx-user.ts'
 import { which } from '../system/which.ts'
 import { BODY_BYTES, KIB } from './sizes.ts'
 
@@ -62,5 +63,5 @@ function startNginx(nginx: string, folder: string, ports: AppPorts): Child {
     HTTP2_PORT: ports.http2,
     KIB: 'x'.repeat(KIB),
   })
-  return new Child({ name: 'app', role: 'load', command: nginx, args: ['-c', file, '-p', own] })
+  return new Child({ name: 'app', role: 'load', command: nginx, args: ['-c', file, '-p', own, ...asSelf()] })
 }

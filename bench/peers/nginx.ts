@@ -6,6 +6,7 @@ import type { Missing, Setting } from '../subject.ts'
 import { Subject } from '../subject.ts'
 import { Child } from '../system/child.ts'
 import { freePorts } from '../system/ports.ts'
+import { asSelf } from '../system/nginx-user.ts'
 import { writeTemplate } from '../system/template.ts'
 import { which } from '../system/which.ts'
 
@@ -58,5 +59,5 @@ function startHop(nginx: string, setting: Setting, name: string, values: Record<
   mkdirSync(folder)
   const all = { ...values, CERTS: setting.certificates ?? '', FOLDER: folder }
   const file = writeTemplate(TEMPLATE, join(folder, 'nginx.conf'), all)
-  return new Child({ name, role: 'proxy', command: nginx, args: ['-c', file, '-p', folder] })
+  return new Child({ name, role: 'proxy', command: nginx, args: ['-c', file, '-p', folder, ...asSelf()] })
 }
