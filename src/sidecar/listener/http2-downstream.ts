@@ -158,7 +158,7 @@ export class Http2Downstream
     this.#transport.cork()
     output.take(this.#write)
     this.#transport.uncork()
-    if (this.#transport.bufferedBytes === 0) output.reuse()
+    if (this.#transport.heldBytes === 0) output.reuse()
   }
 
   onDrain(): void {

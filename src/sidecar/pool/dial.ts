@@ -8,6 +8,7 @@ import { encodeProxyHeader } from '../codec/proxy-v2.ts'
 import type { Address, IpAddress } from './address.ts'
 import { lookupPublic, REFUSED_TARGET } from './forbidden.ts'
 import { DirectInput } from '../transport/direct-input.ts'
+import { hasHandles } from '../transport/stream-handle.ts'
 import type { FileTls } from '../tls/files.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 
@@ -77,7 +78,7 @@ export function proxyHeader(dialer: Dialer, source: IpAddress | null, destinatio
 /** Starts a connection; the returned function gives it up (then `done` is not called). */
 export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => void {
   const { address, tls, timeoutMs, header } = target
-  const input = target.direct === true && tls === null ? new DirectInput() : null // below TLS the bytes are not ours to read
+  const input = target.direct === true && tls === null && !hasHandles ? new DirectInput() : null // below TLS the bytes are not ours to read
 
   const options = { ...connectOptions(address), allowHalfOpen: true }
   const raw = net.connect(input === null ? options : { ...options, onread: input.onread })

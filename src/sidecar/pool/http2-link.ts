@@ -150,7 +150,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     this.#transport.cork()
     output.take(this.#write)
     this.#transport.uncork()
-    if (this.#transport.bufferedBytes === 0) output.reuse()
+    if (this.#transport.heldBytes === 0) output.reuse()
   }
 
   onDrain(): void {

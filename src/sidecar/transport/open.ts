@@ -1,7 +1,10 @@
-/** The transport for a connection. */
+/** The transport for a connection: on its handle where Node lets us, else over the public API. */
+import { HandleTransport } from './handle-transport.ts'
+import { handleOf } from './stream-handle.ts'
 import { StreamTransport, type TransportSide } from './stream-transport.ts'
 import type { Transport } from './transport.ts'
 
 export function openTransport(side: TransportSide): Transport {
-  return new StreamTransport(side)
+  const handle = side.input ? null : handleOf(side.socket)
+  return handle === null ? new StreamTransport(side) : new HandleTransport(side, handle)
 }

@@ -37,6 +37,9 @@ export class StreamTransport implements Transport {
   get bufferedBytes(): number {
     return this.socket.writableLength
   }
+  get heldBytes(): number {
+    return this.socket.writableLength
+  }
   get takesMore(): boolean {
     return !this.socket.writableNeedDrain
   }

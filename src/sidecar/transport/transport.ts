@@ -25,6 +25,8 @@ export interface Transport {
   readonly raw: Socket
   /** Bytes given to it that the kernel has not taken. */
   readonly bufferedBytes: number
+  /** Of those, the ones that it still refers to: buffers given must stay as they are until this is 0. */
+  readonly heldBytes: number
   /** Events go to `handler` from here on; what comes is read from the first `resume`. */
   attach(handler: TransportHandler): void
   /** No more events: the socket is somebody else's. It is left paused. */
@@ -34,7 +36,7 @@ export interface Transport {
   /** Several writes become one. */
   cork(): void
   uncork(): void
-  /** False: it has enough, `onDrain` follows. `buf` must stay as it is until `bufferedBytes` is 0. */
+  /** False: it has enough, `onDrain` follows. `buf` must stay as it is until `heldBytes` is 0. */
   write(buf: Buffer): boolean
   /** It takes more without an `onDrain`. */
   readonly takesMore: boolean

@@ -91,7 +91,7 @@ export class Writer implements ByteSink {
       this.#corked = false
       this.#transport.uncork()
     }
-    if (this.#transport.bufferedBytes === 0) {
+    if (this.#transport.heldBytes === 0) {
       this.#start = this.#at = 0 // the kernel has it all: the slab is free again
       return true
     }
@@ -108,7 +108,7 @@ export class Writer implements ByteSink {
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#slab.length) return
     const pending = this.#at - this.#start
-    if (pending + bytes <= this.#slab.length && this.#transport.bufferedBytes === 0) {
+    if (pending + bytes <= this.#slab.length && this.#transport.heldBytes === 0) {
       // the socket has taken all before it (on TLS that is known only later than in `flush`)
       this.#slab.copyWithin(0, this.#start, this.#at)
       this.#start = 0
