@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { nodeFlags } from '../../src/lib/entry.ts'
 import type { Missing, Setting } from '../subject.ts'
 import { Subject } from '../subject.ts'
 import { Child } from '../system/child.ts'
@@ -21,7 +20,7 @@ export const startSidecar: HopStarter = ({ name, file, setting }) =>
     name,
     role: 'proxy',
     command: setting.node,
-    args: [...nodeFlags('sidecar'), BUNDLE, '-c', file],
+    args: [BUNDLE, '-c', file],
   })
 
 export interface PairSpec {

@@ -1,6 +1,6 @@
 /**
  * Builds dist/: one bundle for each kind of process, so that each loads only what it needs.
- * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian,load,attacker}.js, and src/xds/generated/ before them.
+ * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian,load,attacker}.js, dist/sidecar.cjs, and src/xds/generated/ before them.
  */
 import { chmodSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -48,13 +48,13 @@ if (!protosAreCurrent()) await buildProtos()
 rmSync(at('dist'), { recursive: true, force: true })
 await Promise.all([
   build({ ...common, entryPoints: { control: at('src/control/main.ts') }, banner: { js: REQUIRE } }),
+  // a script, for which V8 keeps what it has compiled; boot.ts calls its main
   build({
     ...common,
     entryPoints: { sidecar: at('src/sidecar/main.ts') },
-    banner: { js: REQUIRE },
-    // what a part alone needs (gRPC, the API's schema, the YAML reader) is read from disk with that part
-    splitting: true,
-    chunkNames: 'sidecar-[name]-[hash]',
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    define: { 'import.meta.url': 'undefined' },
   }),
   build({ ...common, entryPoints: { load: at('src/demo/load-worker.ts') }, banner: { js: REQUIRE } }),
   build({
@@ -68,6 +68,7 @@ await Promise.all([
       hook: at('src/supervisor/hook.ts'),
       guardian: at('src/supervisor/guardian.ts'),
       attacker: at('src/attacks/program.ts'),
+      sidecar: at('src/sidecar/boot.ts'),
     },
   }),
 ])

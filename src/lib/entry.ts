@@ -33,16 +33,6 @@ const SOURCES: Record<EntryKind, string> = {
   attacker: 'attacks/program.ts',
 }
 
-/**
- * V8's own start of 1 MiB for young objects is collected every few hundred requests, which a sidecar feels (5 % of its
- * CPU); twice that costs 2 MiB of memory.
- */
-const NODE_FLAGS: Partial<Record<EntryKind, readonly string[]>> = { sidecar: ['--min-semi-space-size=2'] }
-
-export function nodeFlags(kind: EntryKind): readonly string[] {
-  return NODE_FLAGS[kind] ?? []
-}
-
 const here = fileURLToPath(import.meta.url)
 const fromSource = here.endsWith('.ts')
 
@@ -52,5 +42,5 @@ export function entryCommand(kind: EntryKind): EntryCommand {
   const loader = fromSource ? [`--import=${import.meta.resolve('tsx')}`] : []
   // a URL has no blanks, which NODE_OPTIONS would split at
   if (kind === 'hook') return { command: process.execPath, args: [...loader, `--import=${pathToFileURL(file).href}`] }
-  return { command: process.execPath, args: [...nodeFlags(kind), ...loader, file] }
+  return { command: process.execPath, args: [...loader, file] }
 }

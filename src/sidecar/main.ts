@@ -128,5 +128,4 @@ function readBootstrap(file: string): SidecarBootstrap {
 }
 
 const entry = process.argv[1]
-if (entry !== undefined && import.meta.url === pathToFileURL(realpathSync(entry)).href)
-  await main(process.argv.slice(2))
+if (entry !== undefined && import.meta.url === pathToFileURL(realpathSync(entry)).href) void main(process.argv.slice(2))
