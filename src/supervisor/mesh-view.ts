@@ -22,6 +22,8 @@ export class MeshView {
   readonly #onChange: () => Promise<void>
   /** Whether the gateway is needed although nothing is published: it leads out of the mesh. */
   leadsOut = false
+  /** Whether a Service's endpoints matter here, which change with every pod. */
+  followsPods = false
   #reading: Promise<void> | undefined
   #again: Promise<void> | undefined
   services: readonly ServiceView[] = []
@@ -55,7 +57,9 @@ export class MeshView {
       try {
         // each new connection may have missed something: a control plane that came back, or a history that is gone
         for await (const event of this.#api.watch({ signal, onConnect: () => this.#refreshSoon() })) {
-          if (event.collection === 'pods' || WATCHED.some((kind) => event.key.startsWith(kind))) this.#refreshSoon()
+          const concerns =
+            event.collection === 'pods' ? this.followsPods : WATCHED.some((kind) => event.key.startsWith(kind))
+          if (concerns) this.#refreshSoon()
         }
       } catch (error) {
         this.#log.warn({ error: (error as Error).message }, 'watching the store failed: starting over')

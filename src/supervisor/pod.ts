@@ -44,6 +44,8 @@ export class PodRunner {
   readonly #unready = new Map<string, string | null>()
   #sidecarReason: string | null = 'its sidecar is starting'
   #reported: Promise<number> = Promise.resolve(0)
+  /** The last report, as JSON. */
+  #told = ''
   #stopping: Promise<void> | undefined
   #releaseStart: () => void = () => undefined
   /** To be replaced: asked for, or its place was lost. */
@@ -214,7 +216,10 @@ export class PodRunner {
     const pod = this.#pod
     if (pod === undefined) return Promise.resolve(0)
     pod.ready = this.ready
-    this.#reported = this.#context.reporter.report(structuredClone(pod))
+    const text = JSON.stringify(pod)
+    if (text === this.#told) return this.#reported
+    this.#told = text
+    this.#reported = this.#context.reporter.report(JSON.parse(text) as Pod)
     return this.#reported
   }
 

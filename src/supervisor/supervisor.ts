@@ -127,6 +127,8 @@ export class Supervisor {
   async start(): Promise<void> {
     this.#networks.mode = await chooseMode(this.#options.intercept ?? 'env')
     this.#view.leadsOut = this.#networks.mode === 'ns'
+    // relays dial pods themselves
+    this.#view.followsPods = this.#networks.mode === 'env'
     this.#control.start()
     const { signal } = this.#following
     const info = await this.#client.ready(CONTROL_START_MS, signal).catch((error: unknown) => {

@@ -17,8 +17,10 @@ import type { Held } from './snapshot.ts'
 
 const MAGIC = Buffer.from('pocketmesh-xds-1\n')
 const TRAILER_BYTES = 4 + 32
-/** Writes are held back this long, so that a burst of pushes is one write. */
+/** Writes are held back this long, so that a burst of pushes is one write; */
 const WRITE_DELAY_MS = 300
+/** and are this far apart at least, while the mesh comes up with its many pods. */
+const WRITE_EVERY_MS = 3000
 
 const codec = envoy.service.discovery.v3.DeltaDiscoveryResponse
 
@@ -87,6 +89,7 @@ export class ConfigCache {
   #cancel: (() => void) | undefined
   #writing: Promise<void> | undefined
   #dirty = false
+  #lastWriteMs = Number.NEGATIVE_INFINITY
 
   constructor(options: CacheOptions) {
     this.#options = options
@@ -113,7 +116,9 @@ export class ConfigCache {
   changed(): void {
     this.#dirty = true
     if (this.#cancel !== undefined || this.#writing !== undefined) return
-    this.#cancel = this.#options.clock.after(WRITE_DELAY_MS, () => {
+    const { clock } = this.#options
+    const waitMs = Math.max(WRITE_DELAY_MS, this.#lastWriteMs + WRITE_EVERY_MS - clock.nowMs())
+    this.#cancel = clock.after(waitMs, () => {
       this.#cancel = undefined
       void this.flush()
     })
@@ -126,7 +131,8 @@ export class ConfigCache {
     await this.#writing
     if (!this.#dirty) return
     this.#dirty = false
-    const { file, nodeId, held, log } = this.#options
+    const { file, nodeId, held, log, clock } = this.#options
+    this.#lastWriteMs = clock.nowMs()
     this.#writing = replaceFile(file, encodeCache(nodeId, held)).catch((error: unknown) => {
       log.warn({ err: error, file }, 'last good configuration could not be written')
     })

@@ -37,117 +37,128 @@ set -eu
 read -r pid rest < /proc/self/stat
 echo "pid $pid"
 exec ${PROXY_NETWORK_FD}< /proc/self/ns/net
+echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
 exec unshare --net /bin/sh -c "$PROGRAM_SIDE"
 `
 
 /**
- * In table main, where the route back to the program is more specific: in table local it would be shadowed, and the
- * answers with it.
+ * Each tool that is started costs a millisecond, which fifty pods feel: hence `ip -batch`, and lists that the shell
+ * reads itself. The local default routes are in table main, where the route back to the program is more specific: in
+ * table local it would be shadowed, and the answers with it.
  */
-const PROXY_SIDE = `
-set -eu
-ip link set lo up
-ip address add $GATEWAY4/32 dev proxy0
-ip link set proxy0 up
-ip route add $ADDRESS4/32 dev proxy0
-ip route add local default dev lo table main
-if [ -d /proc/sys/net/ipv6 ]; then
-  ip address add fe80::1/64 dev proxy0 nodad
-  ip -6 route add $ADDRESS6/128 dev proxy0
-  ip -6 route add local default dev lo table main
-fi
-echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
-`
-
 const PROGRAM_SIDE = `
 set -eu
 step() { echo "step $1"; }
-list() { printf '%s\\n' "$1" | grep . || true; }
 
+has6=
+[ ! -d /proc/sys/net/ipv6 ] || has6=yes
 step 'network: the cable between program and proxy'
-ip link add eth0 mtu 65535 type veth peer name proxy0 mtu 65535 netns /proc/self/fd/${PROXY_NETWORK_FD}
-ip link set lo up
-ip address add $ADDRESS4/32 dev eth0
-ip link set eth0 up
-ip route add $GATEWAY4 dev eth0 scope link
-ip route add default via $GATEWAY4 dev eth0
-if [ -d /proc/sys/net/ipv6 ]; then
-  ip address add $ADDRESS6/128 dev eth0 nodad
-  ip -6 route add default via fe80::1 dev eth0
-fi
+ip -batch - << END
+link add eth0 mtu 65535 type veth peer name proxy0 mtu 65535 netns /proc/self/fd/${PROXY_NETWORK_FD}
+link set lo up
+address add $ADDRESS4/32 dev eth0
+link set eth0 up
+route add $GATEWAY4 dev eth0 scope link
+route add default via $GATEWAY4 dev eth0
+\${has6:+address add $ADDRESS6/128 dev eth0 nodad
+route add ::/0 via fe80::1 dev eth0}
+END
 echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
 step 'network: every address leads to the proxy'
-nsenter --net=/proc/self/fd/${PROXY_NETWORK_FD} /bin/sh -c "$PROXY_SIDE"
+nsenter --net=/proc/self/fd/${PROXY_NETWORK_FD} ip -batch - << END
+link set lo up
+address add $GATEWAY4/32 dev proxy0
+link set proxy0 up
+route add $ADDRESS4/32 dev proxy0
+route add local 0.0.0.0/0 dev lo table main
+\${has6:+address add fe80::1/64 dev proxy0 nodad
+route add $ADDRESS6/128 dev proxy0
+route add local ::/0 dev lo table main}
+END
 
 # its own host name, as in Kubernetes, where there is a tool that sets it; nothing depends on it
 hostname "$HOST_NAME" 2> /dev/null || true
 
 step 'sockets of this machine'
-list "$MASKED" | while read -r path; do
+while read -r path; do
   # what cannot be covered because nobody of this user gets there needs no cover
-  mount --bind /dev/null "$path" 2>/dev/null || [ ! -w "$path" ]
-done
+  [ -z "$path" ] || mount --bind /dev/null "$path" 2>/dev/null || [ ! -w "$path" ]
+done << END
+$MASKED
+END
 
 step 'folders of its own'
 mount -t tmpfs -o mode=0700 pocketmesh "$STAGE"
 exec 8< "$STAGE"
 stage=/proc/self/fd/8
-cp "$RESOLV_CONF" $stage/resolv.conf
-cp "$HOSTS" $stage/hosts
+cp "$RESOLV_CONF" "$HOSTS" $stage
 # a link, as a rule, to a folder that will be covered
 resolv_conf=$(readlink -f /etc/resolv.conf)
-list "$KEPT" | while read -r path; do
-  n=$((\${n:-0} + 1))
+n=0
+while read -r path; do
+  [ -n "$path" ] || continue
+  n=$((n + 1))
   mkdir "$stage/$n"
   mount --rbind "$path" "$stage/$n"
-done
-list "$COVERED" | while read -r path; do
-  mount -t tmpfs -o mode=1777,nosuid,nodev pocketmesh "$path"
-done
-list "$KEPT" | while read -r path; do
-  n=$((\${n:-0} + 1))
+done << END
+$KEPT
+END
+while read -r path; do
+  [ -z "$path" ] || mount -t tmpfs -o mode=1777,nosuid,nodev pocketmesh "$path"
+done << END
+$COVERED
+END
+n=0
+while read -r path; do
+  [ -n "$path" ] || continue
+  n=$((n + 1))
   mkdir -p "$path"
   mount --rbind "$stage/$n" "$path"
-done
+done << END
+$KEPT
+END
 
 step 'names: resolv.conf and hosts'
 if [ ! -e "$resolv_conf" ]; then
   mkdir -p "$(dirname "$resolv_conf")"
-  touch "$resolv_conf"
+  : > "$resolv_conf"
 fi
-mount --bind $stage/resolv.conf "$resolv_conf"
-mount --bind $stage/hosts /etc/hosts
-mount -o remount,bind,ro "$resolv_conf"
-mount -o remount,bind,ro /etc/hosts
+mount -o bind,ro $stage/resolv.conf "$resolv_conf"
+mount -o bind,ro $stage/hosts /etc/hosts
 
 step 'devices'
 mkdir $stage/dev
 mount -t tmpfs -o mode=0755,nosuid pocketmesh $stage/dev
 for name in null zero full random urandom tty; do
-  touch $stage/dev/$name
+  : > $stage/dev/$name
   mount --bind /dev/$name $stage/dev/$name
 done
 mkdir $stage/dev/pts $stage/dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,nosuid,noexec devpts $stage/dev/pts
 mount -t tmpfs -o mode=1777,nosuid,nodev pocketmesh $stage/dev/shm
-ln -s pts/ptmx $stage/dev/ptmx
-ln -s /proc/self/fd $stage/dev/fd
+ln -s pts/ptmx /proc/self/fd $stage/dev
 ln -s /proc/self/fd/0 $stage/dev/stdin
 ln -s /proc/self/fd/1 $stage/dev/stdout
 ln -s /proc/self/fd/2 $stage/dev/stderr
 mount --rbind $stage/dev /dev
 
 step 'read-only files'
-list "$READ_ONLY" | while read -r kind flags path; do
-  [ "$kind" = mount ] || mount --rbind "$path" "$path"
-  [ "$kind" = writable ] || mount -o "remount,bind,ro,$flags" "$path"
-done
+while read -r kind flags path; do
+  case $kind in
+    writable) mount --rbind "$path" "$path" ;;
+    folder) mount -o "rbind,ro,$flags" "$path" "$path" ;;
+    mount) mount -o "remount,bind,ro,$flags" "$path" ;;
+  esac
+done << END
+$READ_ONLY
+END
 
 step 'folders of meshes'
-list "$HIDDEN" | while read -r path; do
-  [ -d "$path" ] || continue
-  mount -t tmpfs -o ro,mode=0555,size=4k pocketmesh "$path"
-done
+while read -r path; do
+  [ ! -d "$path" ] || mount -t tmpfs -o ro,mode=0555,size=4k pocketmesh "$path"
+done << END
+$HIDDEN
+END
 exec 8<&-
 
 step 'processes of its own (/proc)'
@@ -157,9 +168,7 @@ mount --bind /proc/sys /proc/sys
 mount --bind /proc/sys/user /proc/sys/user
 mount -o remount,bind,ro,nosuid,nodev,noexec /proc/sys
 for path in bus fs irq sysrq-trigger; do
-  [ -e /proc/$path ] || continue
-  mount --bind /proc/$path /proc/$path
-  mount -o remount,bind,ro,nosuid,nodev,noexec /proc/$path
+  [ ! -e /proc/$path ] || mount -o bind,ro,nosuid,nodev,noexec /proc/$path /proc/$path
 done
 
 echo ready
@@ -169,5 +178,5 @@ trap '' CHLD
 exec cat
 `
 
-/** Parts of the script that travel as variables, so that no quoting stands between them. */
-export const SETUP_PARTS = { PROGRAM_SIDE, PROXY_SIDE }
+/** The part of the script that travels as a variable, so that no quoting stands between them. */
+export const SETUP_PARTS = { PROGRAM_SIDE }
