@@ -17,7 +17,10 @@ import { startOwn, type Child, type Keepers } from './child.ts'
 import type { PodNetwork } from './pod-network.ts'
 import { Restarter } from './restarter.ts'
 
+/** Asked ever more seldom: each question costs a starting sidecar, and this process, about a millisecond. */
 const READY_POLL_MS = 25
+const READY_POLL_GROWTH = 1.3
+const MAX_READY_POLL_MS = 250
 const READY_WITHIN_MS = 1000
 const DRAIN_MS = 5000
 /** Time beyond its drain before it is killed. */
@@ -144,13 +147,15 @@ export class Sidecar {
 
   async #watchReady(child: Child): Promise<void> {
     this.#current = child
+    let pollMs = READY_POLL_MS
     while (this.#current === child) {
       // as Envoy's: 200 once it has its certificate and all configuration
       if (await answersOk(this.adminSocket, '/ready', READY_WITHIN_MS)) {
         if (this.#current === child) this.#options.onReady(true, null)
         return
       }
-      await sleep(READY_POLL_MS)
+      await sleep(pollMs)
+      pollMs = Math.min(pollMs * READY_POLL_GROWTH, MAX_READY_POLL_MS)
     }
   }
 }
