@@ -43,6 +43,7 @@ export interface PodTransparent {
 }
 
 export interface PodPort {
+  /** '' also where no container declares it: a Service's numeric targetPort. */
   name: string
   containerPort: number
   /** TCP port at `address` where the program really listens: in mode `ns` the container port. */
@@ -204,7 +205,9 @@ export interface ServiceView {
   namespace: string
   /** Virtual addresses, IPv4 and IPv6. */
   addresses: string[]
-  ports: { name: string; port: number; protocol: Protocol }[]
+  /** Labels of the pods behind it; empty: none. */
+  selector: Record<string, string>
+  ports: { name: string; port: number; targetPort: number | string; protocol: Protocol }[]
   /** Ready endpoints by service port. */
   endpoints: { pod: string; namespace: string; servicePort: number; address: string; port: number; sidecar: boolean }[]
   publish?: number

@@ -13,6 +13,7 @@ import type { ContainerPlan, Probe } from './plan.ts'
 import type { NetworkOptions, PodNetwork, PodPlace, ProbeKind } from './pod-network.ts'
 import { isFree, type PortAllocator } from './ports.ts'
 import { runProbe } from './probe.ts'
+import { undeclaredPorts } from './target-ports.ts'
 import { Upstreams } from './upstreams.ts'
 
 const LOOPBACK = '127.0.0.1'
@@ -45,7 +46,11 @@ export class EnvNetwork implements PodNetwork {
   }
 
   get problem(): string | null {
-    return this.#upstreams.problem
+    const { plan, services } = this.#options
+    const [port] = undeclaredPorts(plan, services())
+    if (port === undefined) return this.#upstreams.problem
+    // its program would have to listen on another, and finds out which by its containerPort alone
+    return `a Service leads to port ${port}, which no container declares: it is not served in mode env`
   }
 
   get published(): readonly PodUpstream[] {

@@ -121,6 +121,8 @@ export class PodRunner {
       ...(await this.#network.open()),
     }
     if (this.stopping) return
+    // Services may have come meanwhile
+    if (await this.#network.update(this.#context.services())) Object.assign(pod, this.#network.place)
     this.#pod = pod
     await this.#report()
     if (this.stopping) return

@@ -255,7 +255,8 @@ t.test('each kind has its own columns', (t) => {
         name: 'x',
         namespace: 'default',
         addresses: ['240.240.0.1'],
-        ports: [{ name: 'http', port: 80, protocol: 'http' as const }],
+        selector: {},
+        ports: [{ name: 'http', port: 80, targetPort: 80, protocol: 'http' as const }],
         endpoints: [],
         publish: 8080,
       },
@@ -394,6 +395,7 @@ t.test('describe says why a service has no endpoint, and which pods a subset has
     name: 'x',
     namespace: 'default',
     addresses: ['240.240.0.1'],
+    selector: {},
     ports: [],
     endpoints: [],
   }

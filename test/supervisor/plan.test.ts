@@ -8,6 +8,7 @@ import { baseEnvironment, expand, serviceEnvironment, withContainerEnv } from '.
 import { findImage, readImageTable, type ImageTable } from '../../src/supervisor/images.ts'
 import { hookEnvironment, interceptEnvironment } from '../../src/supervisor/intercept-env.ts'
 import { planDeployment, type ContainerPlan, type DeploymentPlan } from '../../src/supervisor/plan.ts'
+import { undeclaredPorts } from '../../src/supervisor/target-ports.ts'
 
 const NO_IMAGES = { namespaceLabels: {}, images: (): ImageTable => new Map() }
 
@@ -175,12 +176,15 @@ t.test('a program is told its ports and who it is', async (t) => {
   t.equal(expand('$(A)', {}), '$(A)')
 })
 
-const service = (name: string, namespace: string, ports: ServiceView['ports']): ServiceView => ({
+type Ports = Omit<ServiceView['ports'][number], 'targetPort'>[]
+
+const service = (name: string, namespace: string, ports: Ports): ServiceView => ({
   name,
   namespace,
   host: `${name}.${namespace}.svc.cluster.local`,
   addresses: [],
-  ports,
+  selector: {},
+  ports: ports.map((port) => ({ targetPort: port.port, ...port })),
   endpoints: [],
 })
 const SERVICES = [
@@ -224,4 +228,26 @@ t.test('a pod without one is told of Services as Kubernetes does', async (t) => 
     CHECKOUT_SERVICE_PORT_8080_TCP_ADDR: '127.0.0.1',
     DB_SERVICE_PORT: '25432',
   })
+})
+
+t.test('ports that only Services name are those of Services that select the pod, by number', async (t) => {
+  const plan = planDeployment(
+    deployment({
+      labels: { app: 'web', version: 'v1' },
+      container: { ports: [{ name: 'http', containerPort: 8080 }] },
+    }),
+    NO_IMAGES,
+  )
+  const leads = (selector: Record<string, string>, ...targets: (number | string)[]): ServiceView => {
+    const ports = targets.map((targetPort) => ({ name: '', port: 80, targetPort, protocol: 'tcp' as const }))
+    return { ...service('web', 'default', []), selector, ports }
+  }
+  const app = { app: 'web' }
+  const rows: [string, ServiceView[], number[]][] = [
+    ['numbers, each once', [leads(app, 9001, 9000), leads({ version: 'v1' }, 9000)], [9000, 9001]],
+    ['neither those that are declared, nor names', [leads(app, 8080, 'http', 'other')], []],
+    ['not of other pods', [leads({ app: 'db' }, 9000), leads({ ...app, version: 'v2' }, 9000), leads({}, 9000)], []],
+    ['not of another namespace', [{ ...leads(app, 9000), namespace: 'data' }], []],
+  ]
+  for (const [name, services, ports] of rows) t.same(undeclaredPorts(plan, services), ports, name)
 })

@@ -17,7 +17,8 @@ function view(endpoints: number[], publish?: number): ServiceView {
     namespace: 'default',
     host: 'a.default.svc.cluster.local',
     addresses: [],
-    ports: [{ name: 'tcp', port: 80, protocol: 'tcp' }],
+    selector: {},
+    ports: [{ name: 'tcp', port: 80, targetPort: 80, protocol: 'tcp' }],
     endpoints: endpoints.map((port) => ({
       pod: `a-${port}`,
       namespace: 'default',

@@ -23,7 +23,8 @@ function serviceView(service: Service, snapshot: Snapshot): ServiceView {
     name: service.name,
     namespace: service.namespace,
     addresses: [service.address, service.address6],
-    ports: service.ports.map(({ name, port, protocol }) => ({ name, port, protocol })),
+    selector: service.selector,
+    ports: service.ports.map(({ name, port, targetPort, protocol }) => ({ name, port, targetPort, protocol })),
     endpoints,
     ...(service.publish === undefined ? {} : { publish: service.publish }),
   }

@@ -16,6 +16,7 @@ import type { ContainerPlan, Probe } from '../plan.ts'
 import type { NetworkOptions, PodNetwork, PodPlace, ProbeKind } from '../pod-network.ts'
 import { defaultProbe } from '../probe.ts'
 import { killGroup } from '../state-file.ts'
+import { undeclaredPorts } from '../target-ports.ts'
 import { GATEWAY4, podAddress4, podAddress6, type PodNumbers } from './addresses.ts'
 import { besideProxyPrefix, programPrefix, proxyPrefix } from './enter.ts'
 import { fileLists, foldersOf, isInside } from './files.ts'
@@ -58,14 +59,10 @@ export class NsNetwork implements PodNetwork {
     this.#number = numbers.take()
     const address = podAddress4(this.#number)
     const address6 = podAddress6(this.#number)
-    const ports = containers.flatMap((container) => container.ports)
     this.#place = {
       address,
       address6,
-      ports: ports.map(({ name: portName, containerPort }): PodPort => {
-        const pipe = podPortSocket(home, plan.namespace, name, containerPort)
-        return { name: portName, containerPort, appPort: containerPort, listenPort: containerPort, pipe }
-      }),
+      ports: this.#ports(this.#options.services()),
       transparent: { gateway: GATEWAY4, includePorts, egressPipe: home.egressSocket },
     }
     const named = containers.map(({ cwd, command, args }) => foldersOf(cwd, [command ?? '', ...args].join(' ')))
@@ -95,6 +92,17 @@ export class NsNetwork implements PodNetwork {
     return this.#place
   }
 
+  /** Those that its containers declare, then those that only Services name. */
+  #ports(services: readonly ServiceView[]): PodPort[] {
+    const { home, plan, name: pod } = this.#options
+    const declared = plan.template.containers.flatMap((container) => container.ports)
+    const others = undeclaredPorts(plan, services).map((containerPort) => ({ name: '', containerPort }))
+    return [...declared, ...others].map(({ name, containerPort }) => {
+      const pipe = podPortSocket(home, plan.namespace, pod, containerPort)
+      return { name, containerPort, appPort: containerPort, listenPort: containerPort, pipe }
+    })
+  }
+
   #writeFiles(address: string, address6: string): { RESOLV_CONF: string; HOSTS: string; STAGE: string } {
     const { plan, name } = this.#options
     const files = {
@@ -110,9 +118,11 @@ export class NsNetwork implements PodNetwork {
     return files
   }
 
-  /** Its listeners follow the configuration, not ports of this machine. */
-  update(): Promise<boolean> {
-    return Promise.resolve(false)
+  update(services: readonly ServiceView[]): Promise<boolean> {
+    const ports = this.#ports(services)
+    if (JSON.stringify(ports) === JSON.stringify(this.#place.ports)) return Promise.resolve(false)
+    this.#place = { ...this.#place, ports }
+    return Promise.resolve(true)
   }
 
   bootstrap(): Partial<SidecarBootstrap> {
