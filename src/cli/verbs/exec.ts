@@ -59,11 +59,6 @@ function runInside(file: string, args: readonly string[], { env, cwd, enter }: E
   const [command = file, ...before] = enter
   const line = isEntering ? [...before, ...FIND_COMMAND, file, ...args] : args
   const terminal = { TERM: process.env['TERM'] ?? 'dumb' }
-  const child = spawn(command, line, {
-    stdio: 'inherit',
-    cwd,
-    env: isEntering ? { ...terminal, ...env } : { ...process.env, ...env },
-  })
   const passOn = (signal: NodeJS.Signals): void => {
     // before a PID namespace `nsenter` waits for a child of its own, and dies of a signal without it
     if (enter.includes('--pid')) void signalChild(child.pid, signal)
@@ -71,8 +66,14 @@ function runInside(file: string, args: readonly string[], { env, cwd, enter }: E
   }
   // Ctrl-C reaches the child by itself (one process group): this process waits for what it makes of it
   const wait = (): void => undefined
+  // before there is a child: a signal may follow on its first word
   for (const signal of PASSED_ON) process.on(signal, passOn)
   process.on('SIGINT', wait)
+  const child = spawn(command, line, {
+    stdio: 'inherit',
+    cwd,
+    env: isEntering ? { ...terminal, ...env } : { ...process.env, ...env },
+  })
   return new Promise<number>((done, fail) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') fail(new CliError(`there is no command "${file}"`, NOT_FOUND))
