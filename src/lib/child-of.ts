@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { procStat } from './proc-stat.ts'
 
 const POLL_MS = 2
 const WITHIN_MS = 10_000
@@ -25,21 +26,11 @@ function listedChild(pid: number): number | undefined {
   try {
     list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
   } catch {
-    if (parentOf(pid) === undefined) throw new Error('it ended before it was in its pod')
+    if (procStat(pid) === undefined) throw new Error('it ended before it was in its pod')
     return readdirSync('/proc')
       .map(Number)
-      .find((one) => one > 0 && parentOf(one) === pid)
+      .find((one) => one > 0 && procStat(one)?.parent === String(pid))
   }
   const first = list.trim().split(' ')[0] ?? ''
   return first === '' ? undefined : Number(first)
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return state === 'Z' ? undefined : Number(parent)
-  } catch {
-    return undefined
-  }
 }

@@ -2,6 +2,7 @@
  * Virtual addresses of Services: one number each, 240.240.x.y and 2001:2::x from it, as Istio gives ServiceEntries.
  * In: the numbers in use. Out: the lowest free one. Owns nothing on disk; the registry keeps the numbers in the store.
  */
+import { VIRTUAL_PREFIX4, VIRTUAL_PREFIX6 } from '../../xds/address-ranges.ts'
 
 /** 240.240.0.1 ... 240.240.255.254. */
 const MAX_NUMBER = 0xfffe
@@ -24,9 +25,9 @@ export class AddressPool {
 }
 
 export function address4(number: number): string {
-  return `240.240.${number >> 8}.${number & 0xff}`
+  return `${VIRTUAL_PREFIX4}${number >> 8}.${number & 0xff}`
 }
 
 export function address6(number: number): string {
-  return `2001:2::${number.toString(16)}`
+  return `${VIRTUAL_PREFIX6}${number.toString(16)}`
 }

@@ -5,6 +5,7 @@
 import { lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { POD_PREFIX4, POD_PREFIX6, VIRTUAL_PREFIX6 } from '../../xds/address-ranges.ts'
 
 const NETWORKS = [
   ['0.0.0.0', 8],
@@ -12,12 +13,12 @@ const NETWORKS = [
   ['169.254.0.0', 16],
   ['224.0.0.0', 4], // multicast
   ['240.0.0.0', 4], // virtual addresses of services; the broadcast address
-  ['10.244.0.0', 16], // pods
+  [`${POD_PREFIX4}0.0`, 16],
   ['::', 96], // unspecified, loopback, IPv4-compatible
   ['fe80::', 10],
   ['ff00::', 8],
-  ['fd00:10:244::', 64], // pods
-  ['2001:2::', 48], // virtual addresses of services
+  [POD_PREFIX6, 64],
+  [VIRTUAL_PREFIX6, 48],
 ] as const
 
 const forbidden = new BlockList()

@@ -1,7 +1,8 @@
 /**
- * Addresses of pods in mode `ns`: 10.244.x.y and fd00:10:244::n, Kubernetes' usual ranges. They are known inside the pods
- * only, so every mesh has all of them. In: numbers taken and given back. Out: the lowest free.
+ * Addresses of pods in mode `ns`: 10.244.x.y and fd00:10:244::n. They are known inside the pods only, so every mesh has
+ * all of them. In: numbers taken and given back. Out: the lowest free.
  */
+import { POD_PREFIX4, POD_PREFIX6 } from '../../xds/address-ranges.ts'
 
 /** The proxy's end of every pod's cable; link-local, so that no program's own address can be the same. */
 export const GATEWAY4 = '169.254.1.1'
@@ -28,9 +29,9 @@ export class PodNumbers {
 }
 
 export function podAddress4(number: number): string {
-  return `10.244.${number >> 8}.${number & 0xff}`
+  return `${POD_PREFIX4}${number >> 8}.${number & 0xff}`
 }
 
 export function podAddress6(number: number): string {
-  return `fd00:10:244::${number.toString(16)}`
+  return `${POD_PREFIX6}${number.toString(16)}`
 }
