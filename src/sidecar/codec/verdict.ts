@@ -8,6 +8,7 @@ export type Verdict = number
 export const MORE = 0
 export const DONE = 1
 export const BAD_MESSAGE = 400
+export const NOT_SERVED = 405
 export const TARGET_TOO_LONG = 414
 export const EXPECTATION_FAILED = 417
 export const HEAD_TOO_LARGE = 431

@@ -25,8 +25,8 @@ const EQUALS = 0x3d
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** `padded`: white space may stand before the line's end. */
-export function extensionStep(state: number, byte: number, padded: boolean): number {
+/** The state behind `byte`. */
+export function extensionStep(state: number, byte: number): number {
   const space = byte === SP || byte === HTAB
   switch (state) {
     case EXTENSION_START:
@@ -38,7 +38,7 @@ export function extensionStep(state: number, byte: number, padded: boolean): num
     case AFTER_NAME:
       if (space) return AFTER_NAME
       if (byte === EQUALS) return VALUE
-      return byte === CR && !padded ? EXTENSION_BAD : ended(byte)
+      return byte === CR ? EXTENSION_BAD : ended(byte)
     case VALUE:
       if (space) return VALUE
       return byte === QUOTE ? QUOTED : TCHAR[byte] === 1 ? TOKEN : EXTENSION_BAD
@@ -53,7 +53,7 @@ export function extensionStep(state: number, byte: number, padded: boolean): num
       return space ? AFTER_VALUE : ended(byte)
     default: // AFTER_VALUE
       if (space) return AFTER_VALUE
-      return byte === CR && !padded ? EXTENSION_BAD : ended(byte)
+      return byte === CR ? EXTENSION_BAD : ended(byte)
   }
 }
 

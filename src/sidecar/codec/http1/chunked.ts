@@ -8,7 +8,7 @@
  * Extensions are checked and dropped; trailers are read as the fields of a head are, and what may not stand in them is
  * dropped. Invariant: the same events for every split of the input.
  */
-import { CR, HEX, HTAB, LF, SEMICOLON, SP } from '../bytes.ts'
+import { CR, FIELD, HEX, HTAB, LF, SEMICOLON, SP } from '../bytes.ts'
 import type { BodySink } from '../body.ts'
 import { dropForbiddenTrailers } from '../trailers.ts'
 import { BAD_MESSAGE, DONE, MORE, type Verdict } from '../verdict.ts'
@@ -45,11 +45,11 @@ export class ChunkedReader {
   #extension = EXTENSION_START
   #trailers: HeadReader | null = null
   #nominated = NOBODY
-  readonly #padded: boolean
+  readonly #lenient: boolean
 
-  /** `padded`: sizes may have spaces after them, as some old servers write them (in requests: refused). */
-  constructor(padded = false) {
-    this.#padded = padded
+  /** `lenient`: spaces behind sizes, as some old servers write them, and extensions of any shape (in requests: refused). */
+  constructor(lenient = false) {
+    this.#lenient = lenient
   }
 
   /** For a next body. `nominated`: what Connection listed in its head, which may not come as a trailer either. */
@@ -101,7 +101,7 @@ export class ChunkedReader {
           } else if (byte === SEMICOLON) {
             this.#state = EXTENSION
             this.#extension = EXTENSION_START
-          } else if (this.#padded && (byte === SP || byte === HTAB)) {
+          } else if (this.#lenient && (byte === SP || byte === HTAB)) {
             this.#state = PADDING
           } else {
             return BAD_MESSAGE
@@ -110,7 +110,7 @@ export class ChunkedReader {
           break
         }
         case EXTENSION:
-          this.#extension = extensionStep(this.#extension, byte, this.#padded)
+          this.#extension = this.#lenient ? anyExtension(byte) : extensionStep(this.#extension, byte)
           if (this.#extension === EXTENSION_END) this.#state = SIZE_LF
           else if (this.#extension === EXTENSION_BAD || ++this.#lineBytes > MAX_EXTENSION_BYTES) return BAD_MESSAGE
           at++
@@ -164,4 +164,8 @@ export class ChunkedReader {
     this.reset()
     return DONE
   }
+}
+
+function anyExtension(byte: number): number {
+  return byte === CR ? EXTENSION_END : FIELD[byte] === 1 ? EXTENSION_START : EXTENSION_BAD
 }

@@ -18,7 +18,7 @@ import { ChunkedReader } from './chunked.ts'
 import type { Head } from '../head.ts'
 import { DROPPED, nameId, UNKNOWN } from '../names.ts'
 import { isAuthority } from './target.ts'
-import { BAD_MESSAGE, DONE, EXPECTATION_FAILED, MORE, UNKNOWN_CODING, type Verdict } from '../verdict.ts'
+import { BAD_MESSAGE, DONE, EXPECTATION_FAILED, MORE, NOT_SERVED, UNKNOWN_CODING, type Verdict } from '../verdict.ts'
 
 const HOST = nameId('host')
 const CONTENT_LENGTH = nameId('content-length')
@@ -40,7 +40,7 @@ const CONTINUE = ascii('100-continue')
 const TRAILERS = ascii('trailers')
 const MAX_HOPS_DIGITS = 9
 const NOBODY: readonly string[] = []
-const CODINGS = ['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'].map(ascii)
+const CODINGS = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'])
 
 /** What a head says of its message's frame. One per connection, filled anew for each message. */
 export class Framing implements BodyFraming {
@@ -84,11 +84,11 @@ export class Framing implements BodyFraming {
       this.#checkedHost = this.authority
     }
     if (this.#codings > 0) {
-      if (head.minor === 0 || this.#lengths > 0 || this.#codings > 1) return BAD_MESSAGE
+      if (head.minor === 0 || this.#lengths > 0) return BAD_MESSAGE
       this.kind = BODY_CHUNKED
     } else this.kind = this.#lengths > 0 && this.lengthBytes > 0 ? BODY_LENGTH : BODY_NONE
     // what follows a CONNECT is a tunnel's, or nobody's
-    if (this.kind !== BODY_NONE && isMethod(head, CONNECT)) return BAD_MESSAGE
+    if (this.kind !== BODY_NONE && isMethod(head, CONNECT)) return NOT_SERVED
     this.keepAlive = !this.#close && (head.minor === 1 || this.#persist)
     if (this.#expect >= 0 && (this.kind === BODY_NONE || head.minor === 0)) {
       // nothing to wait for, or nobody who knows what a 100 is: it must not reach the upstream in our HTTP/1.1 request
@@ -104,7 +104,7 @@ export class Framing implements BodyFraming {
     if (verdict !== DONE) return verdict
     const { status } = head
     this.keepAlive = !this.#close && (head.minor === 1 || this.#persist)
-    if (this.#codings > 0 && (this.#lengths > 0 || head.minor === 0 || this.#codings > 1)) return BAD_MESSAGE
+    if (this.#codings > 0 && (this.#lengths > 0 || head.minor === 0)) return BAD_MESSAGE
     const connected = method === 'CONNECT' && status < 300
     if (connected || method === 'HEAD' || status < 200 || status === 204 || status === 304) this.kind = BODY_NONE
     else if (this.#codings > 0) this.kind = BODY_CHUNKED
@@ -137,6 +137,7 @@ export class Framing implements BodyFraming {
     this.#persist = false
     this.#upgradeToken = false
     this.#upgradeField = false
+    let plain = true
     for (let i = 0; i < head.count; i++) {
       let verdict = DONE
       switch (head.id(i)) {
@@ -148,7 +149,8 @@ export class Framing implements BodyFraming {
           verdict = this.#contentLength(head.bytes, head.valueStart(i), head.valueEnd(i))
           break
         case TRANSFER_ENCODING:
-          verdict = this.#transferEncoding(head.bytes, head.valueStart(i), head.valueEnd(i))
+          this.#codings++
+          if (!equalsIgnoreCase(head.bytes, head.valueStart(i), head.valueEnd(i), CHUNKED)) plain = false
           break
         case CONNECTION:
           verdict = this.#connection(head, i)
@@ -172,6 +174,7 @@ export class Framing implements BodyFraming {
       }
       if (verdict !== DONE) return verdict
     }
+    if (!plain || this.#codings > 1) return refusedCoding(head)
     this.upgrade = this.#upgradeToken && this.#upgradeField && head.minor === 1
     return DONE
   }
@@ -185,25 +188,11 @@ export class Framing implements BodyFraming {
       if (!isDigit(buf[i]!)) return BAD_MESSAGE
       if (digits > 0 || buf[i] !== 0x30) digits++
       if (digits > 16) return BAD_MESSAGE
-      value = value * 10 + buf[i]! - 0x30
+      value = value * 10 + (buf[i]! - 0x30) // in this order: beyond 2^53 a sum is rounded
     }
     if (value > Number.MAX_SAFE_INTEGER) return BAD_MESSAGE
     this.lengthBytes = value
     return DONE
-  }
-
-  /** Exactly `chunked`. A coding that we know but cannot undo, with chunked last, is 501. */
-  #transferEncoding(buf: Uint8Array, start: number, end: number): Verdict {
-    this.#codings++
-    if (equalsIgnoreCase(buf, start, end, CHUNKED)) return DONE
-    const comma = buf.lastIndexOf(COMMA, end - 1)
-    if (comma < start) return BAD_MESSAGE
-    let last = comma + 1
-    while (last < end && (buf[last] === SP || buf[last] === HTAB)) last++
-    if (!equalsIgnoreCase(buf, last, end, CHUNKED)) return BAD_MESSAGE
-    let first = comma
-    while (first > start && (buf[first - 1] === SP || buf[first - 1] === HTAB)) first--
-    return CODINGS.some((coding) => equalsIgnoreCase(buf, start, first, coding)) ? UNKNOWN_CODING : BAD_MESSAGE
   }
 
   #connection(head: Head, field: number): Verdict {
@@ -253,6 +242,15 @@ export class Framing implements BodyFraming {
 const CONNECT = 'CONNECT'
 const OPTIONS = 'OPTIONS'
 const TRACE = 'TRACE'
+
+/** Anything but one `chunked`. Codings that we know but cannot undo, with chunked last, are 501; all else is 400. */
+function refusedCoding(head: Head): Verdict {
+  const list = (head.getByName('transfer-encoding') ?? '').toLowerCase().split(',')
+  const codings = list.map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, ''))
+  return codings.pop() === 'chunked' && codings.length > 0 && codings.every((coding) => CODINGS.has(coding))
+    ? UNKNOWN_CODING
+    : BAD_MESSAGE
+}
 
 function isMethod(head: Head, method: string): boolean {
   const length = head.methodEnd - head.methodStart

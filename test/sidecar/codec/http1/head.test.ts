@@ -72,6 +72,7 @@ const requests: [string, string, RegExp][] = [
   ['a signed CL', `POST / HTTP/1.1\r\n${H}Content-Length: +1\r\n\r\n`, refused(400)],
   ['a hexadecimal CL', `POST / HTTP/1.1\r\n${H}Content-Length: 0x1\r\n\r\n`, refused(400)],
   ['an empty CL', `POST / HTTP/1.1\r\n${H}Content-Length:\r\n\r\n`, refused(400)],
+  ['the largest CL', `POST / HTTP/1.1\r\n${H}Content-Length: 9007199254740991\r\n\r\n`, /body=1\/9007199254740991 /],
   ['a CL beyond 2^53', `POST / HTTP/1.1\r\n${H}Content-Length: 9007199254740993\r\n\r\n`, refused(400)],
   ['leading zeros in CL', `POST / HTTP/1.1\r\n${H}Content-Length: 0003\r\n\r\nabc`, /body=1\/3.*body "abc"$/s],
   [
@@ -101,7 +102,17 @@ const requests: [string, string, RegExp][] = [
   ['Max-Forwards of GET means nothing', `GET / HTTP/1.1\r\n${H}Max-Forwards: x\r\n\r\n`, /keep=true$/],
   ['a bad Max-Forwards', `OPTIONS * HTTP/1.1\r\n${H}Max-Forwards: -1\r\n\r\n`, refused(400)],
   ['two Max-Forwards', `OPTIONS * HTTP/1.1\r\n${H}Max-Forwards: 1\r\nMax-Forwards: 1\r\n\r\n`, refused(400)],
-  ['CONNECT with a body', `CONNECT a:1 HTTP/1.1\r\n${H}Content-Length: 1\r\n\r\n`, refused(400)],
+  ['CONNECT with a body', `CONNECT a:1 HTTP/1.1\r\n${H}Content-Length: 1\r\n\r\n`, refused(405)],
+  [
+    'codings in fields of their own',
+    `POST / HTTP/1.1\r\n${H}Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    refused(501),
+  ],
+  [
+    'codings in the wrong order',
+    `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n`,
+    refused(400),
+  ],
   ['CONNECT without one', `CONNECT a:1 HTTP/1.1\r\n${H}Content-Length: 0\r\n\r\n`, fine],
   ['no IPv6 address', 'GET / HTTP/1.1\r\nHost: [::::]\r\n\r\n', refused(400)],
   [
@@ -137,6 +148,16 @@ const responses: [string, string, RegExp][] = [
   ['a status of two digits', 'HTTP/1.1 20 OK\r\n\r\n', refused(400)],
   ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n', refused(400)],
   ['padded chunk sizes', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 \t\r\nok\r\n0 \r\n\r\n', /body "ok"$/],
+  [
+    'the extensions of a server are not read',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;\r\nok\r\n0;= "\r\n\r\n',
+    /body "ok"$/,
+  ],
+  [
+    'but for control characters',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;\n\r\nok\r\n0\r\n\r\n',
+    refused(400),
+  ],
   [
     'words after a chunk size',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 x\r\nok\r\n0\r\n\r\n',
