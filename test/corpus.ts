@@ -1,7 +1,10 @@
 /**
- * Tries the configuration parser on folders of other people's manifests: `npm run corpus -- PATH`. Every manifest of a
- * kind that we support must be accepted, or refused with a place and a reason, as its index expects; every other kind
- * must be named as unsupported. Prints counts and disagreements; ends with 1 on any wrong verdict.
+ * Data of other people, and what we make of it: `npm run corpus [-- PATH]`. Ends with 1 on any wrong verdict.
+ *
+ * HTTP/1.1: our own messages, and those of PATH (`requests.jsonl`, `responses.jsonl`, there or in `http1/`), in many
+ * splits through one sidecar and through two (sidecar/http1-corpus/).
+ * Manifests: the folders in PATH, through the configuration parser. Every manifest of a kind that we support must be
+ * accepted, or refused with a place and a reason, as its index expects; every other kind must be named as unsupported.
  *
  * The same for header blocks of other HTTP/2 programs (corpus-hpack.ts), which must be read and written alike.
  *
@@ -16,6 +19,7 @@ import { formatIssue } from '../src/config/issue.ts'
 import { KINDS } from '../src/config/kinds/index.ts'
 import { parseSources } from '../src/config/parse.ts'
 import { runHpackCorpus } from './corpus-hpack.ts'
+import type * as Http1 from './sidecar/http1-corpus/corpus.ts'
 
 /** Files whose expected verdict we do not follow, each with its reason. */
 const EXCEPTIONS: Record<string, string> = {
@@ -25,6 +29,8 @@ const EXCEPTIONS: Record<string, string> = {
     "sniHosts that are not among the hosts: Istio's own admission refuses it",
   'istio/ui__fixtures__authorizationPolicy.yaml': 'names in capitals, that stand for those of a form',
 }
+
+const INDEXES = ['istio-validate/cases.jsonl', 'istio-samples/index.jsonl', 'user-configs/index.jsonl']
 
 /** Codes that say "this is none of our kinds": they settle nothing about the kinds that are. */
 const NOT_OURS = new Set(['PM0007', 'PM0120', 'PM0121'])
@@ -52,7 +58,7 @@ export interface CorpusResult {
 /** Runs all index files found under `root`. */
 export function runCorpus(root: string): CorpusResult {
   const result: CorpusResult = { counts: new Map(), wrong: [] }
-  for (const index of ['istio-validate/cases.jsonl', 'istio-samples/index.jsonl', 'user-configs/index.jsonl']) {
+  for (const index of INDEXES) {
     const path = join(root, index)
     if (!existsSync(path)) continue
     const folder = dirname(path)
@@ -139,12 +145,38 @@ function main(root: string): number {
   return total + hpack.stories > 0 && wrong.length + hpack.wrong.length === 0 ? 0 : 1
 }
 
+/** HTTP/1.1 messages in many splits through one sidecar and through two. */
+async function runMessages(http1: typeof Http1, corpus: Http1.Corpus): Promise<number> {
+  let faults = 0
+  const seeds = [1, 2, 3, 4, 5, 6]
+  for (const result of await http1.runCorpus(corpus, {
+    one: ['whole', 'bytes', ...seeds],
+    two: ['whole', 'bytes', ...seeds],
+  })) {
+    const { rig, sent, wrong, disagreements } = result
+    for (const { line } of wrong) console.log(line)
+    for (const line of disagreements ?? []) console.log(line)
+    const levels = ['must', 'policy'].map(
+      (level) => `${wrong.filter((w) => w.level === level).length} wrong of "${level}"`,
+    )
+    const second = disagreements === null ? 'h11 is not installed' : `${disagreements.length} read otherwise by h11`
+    console.log(`${corpus.name} HTTP/1.1 messages, ${rig}: ${sent} sent, ${levels.join(', ')}, ${second}`)
+    faults += wrong.length + (disagreements ?? []).length
+  }
+  return faults === 0 ? 0 : 1
+}
+
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const root = process.argv[2] ?? process.env['POCKETMESH_SHARED']
-  if (root === undefined) {
-    console.error('usage: npm run corpus -- PATH')
+  const http1 = await import('./sidecar/http1-corpus/corpus.ts')
+  const theirs = root === undefined ? null : (http1.readCorpus(root) ?? http1.readCorpus(join(root, 'http1')))
+  const hasOthers = root !== undefined && [...INDEXES, 'hpack'].some((name) => existsSync(join(root, name)))
+  if (root !== undefined && theirs === null && !hasOthers) {
+    console.error(`${root}: no corpus that is known`)
     process.exitCode = 64
   } else {
-    process.exitCode = main(root)
+    let code = hasOthers ? main(root) : 0
+    for (const corpus of [http1.own, theirs]) if (corpus !== null) code |= await runMessages(http1, corpus)
+    process.exitCode = code
   }
 }
