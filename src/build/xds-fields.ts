@@ -83,6 +83,7 @@ export const XDS_FIELDS: Record<string, string> = {
     'subject uri dns',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config',
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': 'stat_prefix max_connections',
   'envoy.extensions.filters.http.router.v3.Router': '',
   'envoy.config.accesslog.v3.AccessLog': 'name typed_config',
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path log_format',

@@ -62,6 +62,10 @@ export const EXTENSION = {
     url('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
     envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,
   ],
+  connectionLimit: [
+    url('envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit'),
+    envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit,
+  ],
   router: [url('envoy.extensions.filters.http.router.v3.Router'), envoy.extensions.filters.http.router.v3.Router],
   httpRbac: [url('envoy.extensions.filters.http.rbac.v3.RBAC'), envoy.extensions.filters.http.rbac.v3.RBAC],
   networkRbac: [url('envoy.extensions.filters.network.rbac.v3.RBAC'), envoy.extensions.filters.network.rbac.v3.RBAC],

@@ -39,7 +39,8 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
   )
   const http = options?.commonHttpProtocolOptions
   const kind = kindOf(cluster)
-  const defaultTransport = compileTransport(cluster.transportSocket)
+  const protocol = compileUpstream(options, thresholds, cluster.perConnectionBufferLimitBytes?.value)
+  const defaultTransport = withAlpn(compileTransport(cluster.transportSocket), protocol)
   const isRelay = kind === 'static' && name === PASSTHROUGH_CLUSTER && defaultTransport.proxyHeader
   return Object.freeze({
     name,
@@ -56,9 +57,16 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     transports: (cluster.transportSocketMatches ?? []).map(compileMatch),
     defaultTransport,
     serviceHost: serviceHostOf(cluster),
-    protocol: compileUpstream(options, thresholds, cluster.perConnectionBufferLimitBytes?.value),
+    protocol,
     endpoints: kind === 'static' ? compileEndpoints(cluster.loadAssignment ?? {}) : [],
   } satisfies ClusterSpec)
+}
+
+/** With certificates from files, what HTTP/2 needs of ALPN need not be given (as in Envoy's auto_config). */
+function withAlpn(transport: Transport, { codec }: ClusterSpec['protocol']): Transport {
+  const { tls } = transport
+  if (!tls?.files || tls.alpn.length > 0 || codec === 'http1') return transport
+  return { ...transport, tls: Object.freeze({ ...tls, alpn: codec === 'http2' ? ['h2'] : ['h2', 'http/1.1'] }) }
 }
 
 function kindOf(cluster: Cluster): ClusterSpec['kind'] {

@@ -100,7 +100,7 @@ function compileChain(chain: XdsChain, side: Side, refs: ListenerRefs): FilterCh
     protocols: match?.applicationProtocols ?? [],
     serverNames: match?.serverNames ?? [],
     tls: compileTls(chain),
-    network: compileNetwork(chain, side, refs),
+    ...compileNetwork(chain, side, refs),
   }
 }
 
@@ -117,16 +117,28 @@ function compileTls(chain: XdsChain): ChainTls | null {
   return { alpn: tls.commonTlsContext?.alpnProtocols ?? [], requireClientCertificate, files }
 }
 
-function compileNetwork(chain: XdsChain, side: Side, refs: ListenerRefs): FilterChain['network'] {
+function compileNetwork(
+  chain: XdsChain,
+  side: Side,
+  refs: ListenerRefs,
+): Pick<FilterChain, 'network' | 'maxConnections'> {
   const before: NetworkFilter[] = []
+  let maxConnections = Infinity
   for (const filter of chain.filters ?? []) {
+    const limit = unpack(EXTENSION.connectionLimit, filter.typedConfig)
+    if (limit !== undefined) {
+      maxConnections = Math.min(maxConnections, limit.maxConnections?.value ?? 0)
+      if (maxConnections === 0) throw new Error('max_connections must be 1 or more')
+      continue
+    }
     const manager = unpack(EXTENSION.httpConnectionManager, filter.typedConfig)
     if (manager !== undefined) {
       if (before.length > 0) throw new Error('network filters before an HTTP connection manager are not supported')
-      return { kind: 'http', settings: compileManager(manager, side, refs) }
+      return { network: { kind: 'http', settings: compileManager(manager, side, refs) }, maxConnections }
     }
     const tcp = unpack(EXTENSION.tcpProxy, filter.typedConfig)
-    if (tcp !== undefined) return { kind: 'tcp', settings: compileTcp(tcp, side.inbound, before, refs) }
+    if (tcp !== undefined)
+      return { network: { kind: 'tcp', settings: compileTcp(tcp, side.inbound, before, refs) }, maxConnections }
     const network = compileNetworkFilter(filter)
     if (network) before.push(network)
     if (network !== undefined) continue

@@ -22,6 +22,8 @@ export interface FilterChain {
   protocols: readonly string[]
   serverNames: readonly string[]
   tls: ChainTls | null
+  /** Served at a time; more are closed at once. */
+  maxConnections: number
   network: { kind: 'http'; settings: HttpSettings } | { kind: 'tcp'; settings: TcpSettings }
 }
 

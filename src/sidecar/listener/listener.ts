@@ -149,10 +149,19 @@ export class Listener implements ConnectionOwner {
     inspect(raw, head, this.spec.inspection, wheel, (seen, read) => {
       if (seen === null) return
       const chain = this.#closed ? null : chooseChain(this.spec, seen)
-      if (chain === null) resetSide({ raw, socket: raw })
+      if (chain === null || this.#isFull(chain)) resetSide({ raw, socket: raw })
       else if (chain.tls === null) this.#serve(chain, plainLink(raw, seen, origin), read)
       else this.#handshake(chain, chain.tls, raw, seen, read, origin)
     })
+  }
+
+  /** Handshakes under way are not counted: a caller must not keep others out by starting them. */
+  #isFull(chain: FilterChain): boolean {
+    if (this.#connections.size < chain.maxConnections) return false
+    const key = chainKey(chain)
+    let count = 0
+    for (const other of this.#connections.values()) if (other === key) count++
+    return count >= chain.maxConnections
   }
 
   #handshake(
@@ -185,6 +194,10 @@ export class Listener implements ConnectionOwner {
   }
 
   #serve(chain: FilterChain, link: Downlink, head: Buffer | null): void {
+    if (this.#isFull(chain)) {
+      resetSide(link)
+      return
+    }
     const { network } = chain
     const { dialer, onConnect } = this.#deps
     if (network.kind === 'http') {

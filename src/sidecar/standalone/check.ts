@@ -124,7 +124,7 @@ class Checker {
       if (!follows) this.#fault(place, (error as Error).message)
       return null
     }
-    for (const origin of observer.unread(message)) this.#fault(origin, 'not supported')
+    this.#faults.push(...observer.refused(message))
     return result
   }
 

@@ -1,10 +1,12 @@
 /**
  * Which fields of a message are honoured: those that compiling it reads. In: decoded messages. Out: the same behind
  * proxies that write down each read; then the fields that were given and that nobody has asked for.
- * No table of supported fields that could differ from what the data path does.
+ * No table of supported fields that could differ from what the data path does; only limits.ts, of what is compiled ahead.
  */
 import { presetUnpacked } from '../../xds/type-urls.ts'
 import type { Decoder, Origin } from './decode.ts'
+import type { Fault } from './fault.ts'
+import { whyRefused } from './limits.ts'
 
 /**
  * Names for people and for statistics that this proxy does not keep, and what marks a thing without changing what is
@@ -27,6 +29,7 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'envoy.config.listener.v3.ListenerFilter.name',
   'envoy.config.route.v3.RetryPolicy.RetryHostPredicate.name',
   'envoy.config.route.v3.Route.metadata',
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit.statPrefix',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.statPrefix',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.name',
   'envoy.extensions.filters.network.rbac.v3.RBAC.statPrefix',
@@ -68,19 +71,21 @@ export class Observer {
     return proxy
   }
 
-  /** Fields below `value` that were given and not read. */
-  unread(value: object): Origin[] {
+  /** Faults of the fields below `value` that were given and not read, or whose value is not honoured. */
+  refused(value: object): Fault[] {
     const packed = this.#decoder.packed.get(value)
-    if (packed !== undefined) return this.unread(packed)
-    const parts = this.#decoder.parts.get(value)
+    if (packed !== undefined) return this.refused(packed)
+    const { type, fields } = this.#decoder.parts.get(value) ?? { type: '', fields: new Map<string, Origin>() }
     const reads = this.#reads.get(value)
-    return [...(parts?.fields ?? [])].flatMap(([key, origin]) => {
-      if (parts?.type !== '' && WITHOUT_EFFECT.has(`${parts?.type}.${key}`)) return []
+    return [...fields].flatMap(([key, origin]) => {
+      if (WITHOUT_EFFECT.has(`${type}.${key}`)) return []
       const child = (value as Record<string, unknown>)[key]
       // a list of scalars is passed on as a whole
       const isElement = Array.isArray(value) && typeof child !== 'object'
-      if (!isElement && reads?.has(key) !== true) return [origin]
-      return this.#isOurs(child) ? this.unread(child) : []
+      const isRead = isElement || reads?.has(key) === true
+      const message = isRead ? whyRefused(type, key, child, origin.path) : 'not supported'
+      if (message !== undefined) return [{ ...origin, message }]
+      return this.#isOurs(child) ? this.refused(child) : []
     })
   }
 

@@ -125,6 +125,7 @@ t.test('the inspectors see what comes after the header', async (t) => {
   const answer = { match: { prefix: '/' }, directResponse: { status: 200, body: { inlineString: 'http' } } }
   const listener: XdsListener = {
     ...tcpListener('in', 'echo'),
+    trafficDirection: 1,
     listenerFilters: [{ name: 'http', typedConfig: pack(EXTENSION.httpInspector, {}) }],
   }
   listener.filterChains!.push(

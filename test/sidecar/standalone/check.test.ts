@@ -268,6 +268,35 @@ t.test('names for people, and what is at its default, are no faults', (t) => {
   t.end()
 })
 
+t.test('what this proxy does anyhow may be asked for, and nothing else', (t) => {
+  const upstream = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  const asked = (http1: Json, spoil: Json): string[] => {
+    const config = good()
+    const typed = { '@type': `type.googleapis.com/${upstream}`, explicit_http_config: { http_protocol_options: http1 } }
+    Object.assign(first(config, 'clusters'), { typed_extension_protocol_options: { [upstream]: typed } })
+    Object.assign(manager(config), {
+      normalize_path: true,
+      upgrade_configs: [{ upgrade_type: 'websocket' }],
+      http_protocol_options: { accept_http_10: true },
+      http2_protocol_options: { max_concurrent_streams: 7 },
+      ...spoil,
+    })
+    return faultsOf(JSON.stringify(config))
+  }
+  t.same(asked({}, {}), [])
+  t.match(asked({ enable_trailers: true }, {}), [
+    /explicit_http_config\.http_protocol_options: not supported$|enable_trailers: not supported$/,
+  ])
+  t.match(asked({}, { normalize_path: false }), [/normalize_path: paths are always brought into one form$/])
+  t.match(asked({}, { upgrade_configs: [{ upgrade_type: 'CONNECT' }] }), [
+    /upgrade_type: CONNECT is not supported here$/,
+  ])
+  t.match(asked({}, { http2_protocol_options: { connection_keepalive: { interval: '5s' } } }), [
+    /connection_keepalive: not supported$/,
+  ])
+  t.end()
+})
+
 t.test('the examples are good', (t) => {
   const folder = 'examples/standalone'
   for (const name of readdirSync(folder).filter((f) => f.endsWith('.yaml'))) {

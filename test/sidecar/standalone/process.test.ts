@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import t from 'tap'
@@ -130,6 +130,30 @@ t.test('a mutual TLS pair by certificate files; who has none, or another name, i
   t.equal((await curl(fresh)).code, 0, 'what was read before stays')
 })
 
+t.test('HTTP/2 on both sides of a hop with certificates from files', async (t) => {
+  if (!requireTool(t, 'openssl') || !requireTool(t, 'curl')) return
+  const folder = makeCertificates(join(t.testdir({}), 'certs'))
+  const app = await startApp(t, (q, s) => s.end(`${q.method} ${q.url}`))
+  const upstream = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  const auto = { '@type': `type.googleapis.com/${upstream}`, auto_config: { http2_protocol_options: {} } }
+  const options = { typed_extension_protocol_options: { [upstream]: auto } }
+  const down = tlsSocket('downstreamTls', {
+    require_client_certificate: true,
+    common_tls_context: commonTls(folder, 'server', 'client', { alpn_protocols: ['h2', 'http/1.1'] }),
+  })
+  const server = await startProxy(t, bootstrap([httpListener('in', 'app', down)], [cluster('app', app)]))
+  const up = tlsSocket('upstreamTls', { common_tls_context: commonTls(folder, 'client', 'server') })
+  const next = cluster('next', server.ports.get('in') ?? 0, { ...options, ...up })
+  const { ports } = await startProxy(t, bootstrap([httpListener('out', 'next')], [next]))
+  const answer = await curl([
+    '--http2-prior-knowledge',
+    '-w',
+    ' %{http_version}',
+    `http://127.0.0.1:${ports.get('out')}/a`,
+  ])
+  t.same(answer, { code: 0, body: 'GET /a 2' })
+})
+
 t.test('TCP: TLS goes through by its server name, still encrypted', async (t) => {
   if (!requireTool(t, 'openssl') || !requireTool(t, 'curl')) return
   const folder = makeCertificates(join(t.testdir({}), 'certs'))
@@ -163,6 +187,25 @@ t.test('TCP: TLS goes through by its server name, still encrypted', async (t) =>
   t.same(await ask('one.example.com'), { code: 0, body: 'one' })
   t.same(await ask('a.two.example.com'), { code: 0, body: 'two' })
   t.not((await ask('three.example.com')).code, 0, 'no chain is for it')
+})
+
+t.test('a chain serves as many connections as its limit says', async (t) => {
+  const app = await startApp(t, (_q, s) => s.end('x'))
+  const listener = httpListener('in', 'app')
+  const limit = { '@type': TYPE.connectionLimit, stat_prefix: 'few', max_connections: 1 }
+  const chains = listener['filter_chains'] as { filters: unknown[] }[]
+  chains[0]?.filters.unshift({ name: 'limit', typed_config: limit })
+  const { ports } = await startProxy(t, bootstrap([listener], [cluster('app', app)]))
+  const port = ports.get('in') ?? 0
+  const held = connect(port, '127.0.0.1').on('error', () => {})
+  held.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+  await once(held, 'data')
+  await t.rejects(get(port), { code: 'ECONNRESET' })
+  held.destroy()
+  for (;;) {
+    const answer = await get(port).catch(() => undefined)
+    if (answer?.status === 200) break
+  }
 })
 
 t.test('flags: what is checked only, what is refused, what is taken already', async (t) => {

@@ -14,6 +14,7 @@ const url = (name: string): string => `type.googleapis.com/envoy.extensions.${na
 export const TYPE = {
   manager: url('filters.network.http_connection_manager.v3.HttpConnectionManager'),
   router: url('filters.http.router.v3.Router'),
+  connectionLimit: url('filters.network.connection_limit.v3.ConnectionLimit'),
   tcpProxy: url('filters.network.tcp_proxy.v3.TcpProxy'),
   tlsInspector: url('filters.listener.tls_inspector.v3.TlsInspector'),
   fileLog: url('access_loggers.file.v3.FileAccessLog'),
