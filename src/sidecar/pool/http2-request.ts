@@ -5,7 +5,7 @@
 import { BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { Head } from '../codec/head.ts'
 import { NO_FIELDS } from '../codec/http1/encode.ts'
-import { CANCEL, type ErrorCode, NO_ERROR, REFUSED_STREAM } from '../codec/http2/errors.ts'
+import { CANCEL, type ErrorCode, errorName, NO_ERROR, REFUSED_STREAM } from '../codec/http2/errors.ts'
 import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import { dropForbiddenTrailers } from '../codec/trailers.ts'
@@ -134,7 +134,7 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
   onReset(_h2: Http2Stream, code: ErrorCode, remote: boolean): void {
     if (this.#over) return
     this.#over = true
-    this.#handler.onReset(this.#faultOf(code, remote), this.#owner.isGone ? 'closed' : `http2.${code}`)
+    this.#handler.onReset(this.#faultOf(code, remote), this.#owner.isGone ? 'closed' : `http2.${errorName(code)}`)
   }
 
   onDrain(): void {
