@@ -71,8 +71,16 @@ function parse(args: readonly string[]) {
     const text = { type: 'string' } as const
     const flag = { type: 'boolean' } as const
     const options = {
-      ...{ rows: text, reps: text, seconds: text, connections: text, node: text, compare: text, out: text },
-      ...{ quick: flag, full: flag, help: { ...flag, short: 'h' } },
+      rows: text,
+      reps: text,
+      seconds: text,
+      connections: text,
+      node: text,
+      compare: text,
+      out: text,
+      quick: flag,
+      full: flag,
+      help: { ...flag, short: 'h' },
     } as const
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
   } catch (error) {

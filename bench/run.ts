@@ -41,8 +41,14 @@ export async function measure(plan: Plan): Promise<RunRecord> {
       `Node ${machine.node}, ${tools.join(', ')}\n`,
   )
   const context: RowContext = {
-    ...{ stage: await Stage.open(plan.node), plan, results: new Results(), mesh: new SharedMesh() },
-    ...{ busy: [], lags: [], generatorLimit: NaN, curves: new Map<string, LatencyReport['curve']>() },
+    stage: await Stage.open(plan.node),
+    plan,
+    results: new Results(),
+    mesh: new SharedMesh(),
+    busy: [],
+    lags: [],
+    generatorLimit: NaN,
+    curves: new Map<string, LatencyReport['curve']>(),
     isOver: () => performance.now() - startMs > plan.limitSeconds * 1000,
   }
   const rows: Record<string, RowReport> = {}
@@ -60,7 +66,10 @@ export async function measure(plan: Plan): Promise<RunRecord> {
   const { pinned, clock } = machine
   const askedPerSecond = Math.max(0, ...lags.map(({ cell }) => Number(/ (\d+)\/s$/.exec(cell)?.[1] ?? 0)))
   return {
-    ...{ format: FORMAT, machine, plan, rows },
+    format: FORMAT,
+    machine,
+    plan,
+    rows,
     tookSeconds: (performance.now() - startMs) / 1000,
     verdict: judge({ busy, lags, generatorLimit, askedPerSecond, pinned, clock, clockStepMs: clockStepMs() }),
     figures: reachedFigures(results),

@@ -33,7 +33,11 @@ function byCell(all: readonly Measurement[], row: string, metric: Metric, title:
   const cells = [...new Set(chosen.map(({ cell }) => cell))]
   const subjects = [...new Set(chosen.map(({ subject }) => subject))]
   return {
-    ...{ title, yLabel, xLabel: '', xNames: cells, kind: cells.length > 1 ? 'lines' : 'bars' },
+    title,
+    yLabel,
+    xLabel: '',
+    xNames: cells,
+    kind: cells.length > 1 ? 'lines' : 'bars',
     series: subjects.map((name) => ({
       name,
       values: cells.map((cell) => {
@@ -47,7 +51,7 @@ function byCell(all: readonly Measurement[], row: string, metric: Metric, title:
 function bySubject(all: readonly Measurement[], row: string, metric: Metric, title: string, yLabel: string): Chart {
   const chosen = all.filter((one) => one.row === row && one.metric === metric)
   const series = chosen.map(({ subject, samples }) => ({ name: subject, values: [median(samples)] }))
-  return { ...{ title, yLabel, xLabel: '', xNames: [chosen[0]?.cell ?? ''] }, kind: 'bars', series }
+  return { title, yLabel, xLabel: '', xNames: [chosen[0]?.cell ?? ''], kind: 'bars', series }
 }
 
 function latencyCharts(curves: RunRecord['curves']): Chart[] {

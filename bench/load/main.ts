@@ -22,7 +22,7 @@ const OPENING = 64
 
 const idle: Socket[] = []
 
-async function perform(job: Job): Promise<JobReport> {
+function perform(job: Job): Promise<JobReport> {
   switch (job.kind) {
     case 'requests':
       return generate(job, WIRES[job.protocol])
@@ -32,7 +32,9 @@ async function perform(job: Job): Promise<JobReport> {
       return openIdle(job)
     case 'close':
       for (const socket of idle.splice(0)) socket.destroy()
-      return emptyReport(0)
+      return Promise.resolve(emptyReport(0))
+    default:
+      return job satisfies never
   }
 }
 

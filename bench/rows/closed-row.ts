@@ -39,7 +39,11 @@ export async function closedRow<C extends Cell>(context: RowContext, spec: Close
   const subjects = await stage.subjects(spec.subjects[plan.mode], notes)
   const first = cells[Math.floor(cells.length / 2)]
   const { done, left } = await interleave({
-    ...{ reps, subjects, cells, isOver, notes },
+    reps,
+    subjects,
+    cells,
+    isOver,
+    notes,
     warmUp: async (subject) => {
       if (first !== undefined) await spec.load(subject, first, Math.min(2, seconds))
     },

@@ -38,7 +38,11 @@ export const grpc: Row = async (context) => {
     const subjects = await stage.subjects(NAMES, notes)
     const cells = [`${AT_ONCE} at once`]
     const { done, left } = await interleave({
-      ...{ reps, subjects, cells, isOver, notes },
+      reps,
+      subjects,
+      cells,
+      isOver,
+      notes,
       warmUp: async (subject) => void (await call(stage.setting, subject, server, 0.5)),
       run: async (subject, cell) => {
         const taken = await call(stage.setting, subject, server, seconds)

@@ -33,7 +33,8 @@ interface LatencyCell {
 
 const cellOf = (protocol: Protocol, ratePerSecond: number): LatencyCell => ({
   cell: `${protocol} ${ratePerSecond}/s`,
-  ...{ protocol, ratePerSecond },
+  protocol,
+  ratePerSecond,
   // as many under way at most, whatever the protocol
   ...(protocol === 'http2' ? { connections: 4, streams: CONNECTIONS / 4 } : { connections: CONNECTIONS, streams: 1 }),
 })
@@ -62,7 +63,11 @@ export const latency: Row = async (context) => {
     context.curves.set(`${cell.cell}|${subject.name}`, result.latency.curve)
   }
   const { done, left } = await interleave({
-    ...{ reps, subjects, cells, isOver, notes },
+    reps,
+    subjects,
+    cells,
+    isOver,
+    notes,
     warmUp: async ({ ports }) => void (await stage.load.requests({ port: ports.http, connections: 32, seconds: 0.5 })),
     run,
   })

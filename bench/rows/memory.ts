@@ -38,7 +38,7 @@ export const memory: Row = async (context) => {
 
 async function startsAndConnections(context: RowContext): Promise<Line[]> {
   const { stage } = context
-  const subject = await oneHop(stage.setting, { name: FRESH, features: EVERYTHING })
+  const subject = await oneHop(stage.setting, { name: FRESH, features: { ...EVERYTHING, tracing: false } })
   const cell = `with ${IDLE_CONNECTIONS} idle connections`
   try {
     await settle()
