@@ -55,7 +55,7 @@ export async function caddyMtls(setting: Setting): Promise<Subject | Missing> {
 
 function startHop(caddy: string, setting: Setting, name: string, values: Record<string, string>): Child {
   const folder = join(setting.folder, name)
-  mkdirSync(folder)
+  mkdirSync(folder, { recursive: true })
   const file = writeTemplate(TEMPLATE, join(folder, 'Caddyfile'), { ...values, FOLDER: folder })
   const env = { GOMAXPROCS: '1', HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   const args = ['run', '--adapter', 'caddyfile', '--config', file]

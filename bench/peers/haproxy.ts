@@ -63,7 +63,7 @@ function toApp({ app }: Setting): Record<string, number> {
 
 function startHop(haproxy: string, setting: Setting, name: string, values: Record<string, string | number>): Child {
   const folder = join(setting.folder, name)
-  mkdirSync(folder)
+  mkdirSync(folder, { recursive: true })
   const file = writeTemplate(TEMPLATE, join(folder, 'haproxy.cfg'), values)
   return new Child({ name, role: 'proxy', command: haproxy, args: ['-db', '-f', file] })
 }

@@ -56,7 +56,7 @@ export async function nginxMtls(setting: Setting): Promise<Subject | Missing> {
 
 function startHop(nginx: string, setting: Setting, name: string, values: Record<string, string | number>): Child {
   const folder = join(setting.folder, name)
-  mkdirSync(folder)
+  mkdirSync(folder, { recursive: true })
   const all = { ...values, CERTS: setting.certificates ?? '', FOLDER: folder }
   const file = writeTemplate(TEMPLATE, join(folder, 'nginx.conf'), all)
   return new Child({ name, role: 'proxy', command: nginx, args: ['-c', file, '-p', folder, ...asSelf()] })

@@ -27,6 +27,8 @@ export interface ClosedRow<C extends Cell> {
   anchor: string
   load: (subject: Subject, cell: C, seconds: number) => Promise<LoadResult>
   notes?: readonly string[]
+  /** What one of the things counted is called, if not a request. */
+  per?: string
   /** Memory after all of it, per process of each subject. */
   withMemory?: boolean
 }
@@ -74,7 +76,7 @@ function keepMemory({ results }: RowContext, row: string, { name, children }: Su
 
 function lineOf<C extends Cell>(
   { results }: RowContext,
-  { row, anchor, withMemory = false }: ClosedRow<C>,
+  { row, anchor, withMemory = false, per = 'request' }: ClosedRow<C>,
   { cell, subject, byMb }: { cell: string; subject: string; byMb: boolean },
 ): Line {
   const key = { row, subject, cell }
@@ -84,9 +86,9 @@ function lineOf<C extends Cell>(
   return {
     cell,
     subject,
-    [byMb ? 'CPU us/MB' : 'CPU us/request']: results.shown(cost),
+    [byMb ? 'CPU us/MB' : `CPU us/${per}`]: results.shown(cost),
     [`to ${anchor}`]: ratios.length === 0 ? '-' : digits(median(ratios)),
-    'requests/s': digits(results.median({ ...key, metric: 'requestsPerSecond' })),
+    [`${per}s/s`]: digits(results.median({ ...key, metric: 'requestsPerSecond' })),
     'p50 ms': latency('p50Ms'),
     'p99 ms': latency('p99Ms'),
     ...(withMemory ? { 'RSS MiB': digits(results.median({ ...key, cell: 'after', metric: 'rssMiB' })) } : {}),

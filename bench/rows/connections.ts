@@ -23,6 +23,7 @@ export const connections: Row = (context) =>
     cells: CELLS,
     sizes: SIZES,
     anchor: HAPROXY_HOP,
+    per: 'connection',
     load: ({ ports: { http: port } }, _cell, seconds) =>
       fromJob(context.stage.load.run({ ...JOB, port, seconds, certificates: undefined })),
   })
@@ -35,6 +36,7 @@ export const handshakes: Row = (context) =>
     cells: CELLS,
     sizes: SIZES,
     anchor: BARE_TLS,
+    per: 'handshake',
     load: ({ name, ports: { tls: port } }, _cell, seconds) =>
       port === undefined
         ? Promise.reject(new Error(`${name} accepts no TLS`))

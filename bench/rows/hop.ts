@@ -28,6 +28,10 @@ export const hop: Row = (context) =>
     })),
     sizes: SIZES,
     anchor: HAPROXY_H2,
+    withMemory: true,
     load: ({ ports }, { connections }, seconds) => applyLoad({ port: ports.http, path: '/1k', connections, seconds }),
-    notes: ['CPU: median (lowest-highest) of all proxies; ratio: the median of the ratios within each repetition'],
+    notes: [
+      'CPU: median (lowest-highest) of all proxies; ratio: the median of the ratios within each repetition',
+      'RSS: of the largest process, after all of it',
+    ],
   })

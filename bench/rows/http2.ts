@@ -9,7 +9,7 @@ import type { Row, RowContext } from './row.ts'
 import { fromJob } from './row.ts'
 
 const NAMES: readonly SubjectName[] = ['bare', 'all', 'haproxy-h2', 'nginx', 'caddy', 'envoy']
-const SIZES = { quick: { reps: 1, seconds: 1 }, default: { reps: 5, seconds: 2 }, full: { reps: 7, seconds: 4 } }
+const SIZES = { quick: { reps: 1, seconds: 1 }, default: { reps: 5, seconds: 1 }, full: { reps: 7, seconds: 4 } }
 const CELLS = [
   { cell: '1x1', connections: 1, streams: 1 },
   { cell: '4x8', connections: 4, streams: 8 },

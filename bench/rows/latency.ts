@@ -15,13 +15,15 @@ import type { Row, RowContext } from './row.ts'
 import { record, sizeOf } from './row.ts'
 
 const CONNECTIONS = 32
+/** Fewer repetitions have no interval worth the name. */
+const MIN_FOR_INTERVAL = 3
 const NAMES: readonly SubjectName[] = ['direct', 'bare', 'all', 'haproxy-h2', 'haproxy-h1', 'nginx']
 const SUBJECTS = {
   quick: ['direct', 'all', 'haproxy-h2', 'nginx'],
   default: NAMES,
   full: [...NAMES, 'two-plain', 'with-log', 'with-tracing', 'with-policy', 'caddy', 'envoy'],
 } satisfies Record<string, readonly SubjectName[]>
-const SIZES = { quick: { reps: 3, seconds: 1 }, default: { reps: 5, seconds: 3 }, full: { reps: 9, seconds: 10 } }
+const SIZES = { quick: { reps: 3, seconds: 1 }, default: { reps: 5, seconds: 3 }, full: { reps: 7, seconds: 5 } }
 
 interface LatencyCell {
   cell: string
@@ -105,6 +107,7 @@ function lineOf({ results }: RowContext, cell: string, asked: number, subject: s
     const direct = results.samples({ ...key, subject: DIRECT, metric })
     const differences = pairwise(results.samples({ ...key, metric }), direct, (a, b) => a - b)
     if (subject === DIRECT || differences.length === 0) return '-'
+    if (differences.length < MIN_FOR_INTERVAL) return digits(median(differences))
     const { low, high } = medianInterval(differences)
     return `${digits(median(differences))} [${digits(low)}, ${digits(high)}]`
   }

@@ -18,7 +18,7 @@ import type { Row, RowContext } from './row.ts'
 const SETTLE_MS = 1500
 const TOGETHER = 8
 const LOADED: readonly SubjectName[] = ['all', 'haproxy-h2', 'nginx', 'caddy', 'envoy']
-const LOAD_SECONDS = { quick: 2, default: 15, full: 600 }
+const LOAD_SECONDS = { quick: 2, default: 10, full: 600 }
 const IDLE_CONNECTIONS = 10_000
 
 export const memory: Row = async (context) => {

@@ -82,7 +82,7 @@ export function emptyLogs(setting: Setting, subject: Subject): void {
 
 function startHop(setting: Setting, spec: Omit<HopSpec, 'accessLogFile'>, start: HopStarter): Child {
   const folder = join(setting.folder, spec.name)
-  mkdirSync(folder)
+  mkdirSync(folder, { recursive: true })
   const file = join(folder, 'bootstrap.json')
   const bootstrap = bootstrapOf({ ...spec, accessLogFile: logFile(setting, spec.name) })
   writeFileSync(file, JSON.stringify(bootstrap, null, 2))
