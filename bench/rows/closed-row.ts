@@ -11,6 +11,10 @@ import type { LoadResult } from '../tools/closed-loop.ts'
 import type { RowContext, Size } from './row.ts'
 import { record, sizeOf } from './row.ts'
 
+const WARM_REQUESTS = 20_000
+const WARM_SECONDS = 1
+const WARM_ROUNDS = { quick: 1, default: 6, full: 10 }
+
 export interface Cell {
   cell: string
   /** Bytes of body in a request and its answer: figures by MB (10^6) are kept beside those by request. */
@@ -27,6 +31,8 @@ export interface ClosedRow<C extends Cell> {
   anchor: string
   load: (subject: Subject, cell: C, seconds: number) => Promise<LoadResult>
   notes?: readonly string[]
+  /** Where the number of requests that warms a proxy is never reached. */
+  warmRounds?: number
   /** What one of the things counted is called, if not a request. */
   per?: string
   /** Memory after all of it, per process of each subject. */
@@ -47,7 +53,11 @@ export async function closedRow<C extends Cell>(context: RowContext, spec: Close
     isOver,
     notes,
     warmUp: async (subject) => {
-      if (first !== undefined) await spec.load(subject, first, Math.min(2, seconds))
+      if (first === undefined) return
+      // what V8 has not compiled yet costs several times as much
+      let requests = 0
+      for (let round = 0; round < (spec.warmRounds ?? WARM_ROUNDS[plan.mode]) && requests < WARM_REQUESTS; round++)
+        requests += (await spec.load(subject, first, Math.min(seconds, WARM_SECONDS))).requests
     },
     run: async (subject, cell) => {
       const key = { row, subject: subject.name, cell: cell.cell }

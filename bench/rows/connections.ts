@@ -24,6 +24,7 @@ export const connections: Row = (context) =>
     sizes: SIZES,
     anchor: HAPROXY_HOP,
     per: 'connection',
+    warmRounds: 2,
     load: ({ ports: { http: port } }, _cell, seconds) =>
       fromJob(context.stage.load.run({ ...JOB, port, seconds, certificates: undefined })),
   })
@@ -37,6 +38,7 @@ export const handshakes: Row = (context) =>
     sizes: SIZES,
     anchor: BARE_TLS,
     per: 'handshake',
+    warmRounds: 2,
     load: ({ name, ports: { tls: port } }, _cell, seconds) =>
       port === undefined
         ? Promise.reject(new Error(`${name} accepts no TLS`))
