@@ -6,10 +6,11 @@
  * Manifests: the folders in PATH, through the configuration parser. Every manifest of a kind that we support must be
  * accepted, or refused with a place and a reason, as its index expects; every other kind must be named as unsupported.
  *
- * The same for header blocks of other HTTP/2 programs (corpus-hpack.ts), which must be read and written alike.
+ * The same for header blocks of other HTTP/2 programs (corpus-hpack.ts), which must be read and written alike, and for
+ * single frames (corpus-h2-frames.ts), which must be taken or refused with the code they name.
  *
  * Index files known: istio-validate/cases.jsonl (verdict per object), istio-samples/index.jsonl and
- * user-configs/index.jsonl (expectation per file), hpack/index.jsonl.
+ * user-configs/index.jsonl (expectation per file), hpack/index.jsonl, h2-frames/index.jsonl.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -18,6 +19,7 @@ import type { Issue } from '../src/config/issue.ts'
 import { formatIssue } from '../src/config/issue.ts'
 import { KINDS } from '../src/config/kinds/index.ts'
 import { parseSources } from '../src/config/parse.ts'
+import { runFramesCorpus } from './corpus-h2-frames.ts'
 import { runHpackCorpus } from './corpus-hpack.ts'
 import type * as Http1 from './sidecar/http1-corpus/corpus.ts'
 
@@ -142,7 +144,11 @@ function main(root: string): number {
   console.log(
     `${hpack.stories} HPACK stories with ${hpack.blocks} blocks, ${hpack.wrong.length} read or written wrongly`,
   )
-  return total + hpack.stories > 0 && wrong.length + hpack.wrong.length === 0 ? 0 : 1
+  const frames = runFramesCorpus(root)
+  for (const fault of frames.wrong) console.log(fault)
+  console.log(`${frames.frames} HTTP/2 frames, ${frames.wrong.length} judged wrongly`)
+  const numWrong = wrong.length + hpack.wrong.length + frames.wrong.length
+  return total + hpack.stories + frames.frames > 0 && numWrong === 0 ? 0 : 1
 }
 
 /** HTTP/1.1 messages in many splits through one sidecar and through two. */

@@ -17,8 +17,8 @@ import { ReceiveWindow } from './window.ts'
 
 /** Ended streams are kept for the next requests, with their heads' memory. */
 const MAX_POOLED = 64
-/** A burst's memory goes when it is over. */
-const MAX_IDLE_POOLED = 8
+/** After so many ends it is seen how many streams were in use at once, and only so many are kept. */
+const POOL_PERIOD = 1024
 
 export class Core implements OutputOwner, SenderOwner, SettingsSink {
   readonly isServer: boolean
@@ -46,6 +46,8 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   onDead: () => void = () => {}
   readonly #host: StreamHost
   readonly #pool: Http2Stream[] = []
+  #numReleased = 0
+  #mostStreams = 0
   #constructed = false
 
   constructor(options: SessionOptions, handler: SessionHandler, host: StreamHost) {
@@ -109,7 +111,10 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
 
   // ---- streams
 
+  /** Counts as one of `numStreams` from here on. */
   acquire(owner: StreamHandler): Http2Stream {
+    this.numStreams++
+    if (this.numStreams > this.#mostStreams) this.#mostStreams = this.numStreams
     const stream = this.#pool.pop() ?? new Http2Stream(this.#host, this.sender.encoder)
     stream.begin(owner, this.limits.streamWindowBytes, this.limits.maxStreamWindowBytes)
     return stream
@@ -125,8 +130,18 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
 
   release(stream: Http2Stream): void {
     stream.clear()
-    if (this.numStreams === 0 && this.#pool.length > MAX_IDLE_POOLED) this.#pool.length = MAX_IDLE_POOLED
-    if (this.#pool.length < MAX_POOLED) this.#pool.push(stream)
+    const pool = this.#pool
+    if (++this.#numReleased === POOL_PERIOD) {
+      this.#numReleased = 0
+      if (pool.length > this.#mostStreams) pool.length = this.#mostStreams
+      this.#mostStreams = 0
+    }
+    if (pool.length < MAX_POOLED) pool.push(stream)
+  }
+
+  /** Gives back what is kept for the next streams. */
+  trim(): void {
+    this.#pool.length = 0
   }
 
   /** Nobody has used this stream yet, so that any frame on it is wrong (section 5.1, idle). */

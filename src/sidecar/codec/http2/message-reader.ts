@@ -135,9 +135,11 @@ export class MessageReader {
     }
     const stream = core.acquire(NOBODY)
     let verdict = this.#decode(buf, start, end, stream.head, 'request')
-    if (core.dead) return
+    if (core.dead) {
+      core.abandon(stream, PEER_DONE, NO_ERROR, false, false)
+      return
+    }
     if (verdict === DONE) verdict = readRequest(stream, ends, limits.enableConnectProtocol)
-    core.numStreams++
     core.register(stream, id)
     stream.headSeen = true
     if (verdict !== DONE) {
@@ -145,7 +147,10 @@ export class MessageReader {
       this.#refuseMessage(stream, verdict)
       return
     }
-    stream.owner = handler.onRequest(stream)
+    const { generation } = stream
+    const owner = handler.onRequest(stream)
+    if (stream.generation !== generation) return
+    stream.owner = owner
     this.#tellHead(stream, ends)
   }
 

@@ -72,7 +72,6 @@ export class Session implements StreamHost {
   /** Clients: a stream, or null where the peer's limit or a GOAWAY stands against it. It is numbered by its head. */
   open(owner: StreamHandler): Http2Stream | null {
     if (!this.canOpen) return null
-    this.#core.numStreams++
     return this.#core.acquire(owner)
   }
 
@@ -118,6 +117,11 @@ export class Session implements StreamHost {
   /** A PING of ours is not answered yet. */
   get isPingPending(): boolean {
     return this.#inbound.numPings > 0
+  }
+
+  /** For a connection that has been idle for long: gives back the memory that a burst of streams needed. */
+  trim(): void {
+    this.#core.trim()
   }
 
   // ---- @internal, for its streams
