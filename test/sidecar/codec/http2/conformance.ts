@@ -749,7 +749,7 @@ const messages: ConformanceCase[] = [
     ['an empty path', [get(1, path(''))], rst(1, PROTOCOL)],
     ['a path without a slash', [get(1, path('x'))], rst(1, PROTOCOL)],
     ['* with GET', [get(1, path('*'))], rst(1, PROTOCOL)],
-    ['* with OPTIONS', [get(1, [[':method', 'OPTIONS'], ...path('*').slice(1)])], answered(1)],
+    ['* with OPTIONS', [get(1, [[':method', 'OPTIONS'], ...path('*').slice(1)])], answered(1), { codecOnly: true }],
     ['neither authority nor Host', [get(1, without(':authority'))], rst(1, PROTOCOL)],
     ['Host alone', [get(1, [...without(':authority'), ['host', 'shop.test']])], answered(1)],
     ['Host as the authority', [get(1, [...GET, ['host', 'shop.test']])], answered(1)],
@@ -839,15 +839,12 @@ const messages: ConformanceCase[] = [
   ]),
 ]
 
-const HUGE: Field = ['x-huge', 'x'.repeat(9000)]
-
 const abuses: ConformanceCase[] = section('10.5', 'server', [
   [
     'a list of fields over the limit',
     [
-      headers(1, [...GET, ['a', 'x'.repeat(8000)], ['b', 'x'.repeat(8000)]], ES),
-      frame(T.CONTINUATION, 0, 1, block(HUGE)),
-      frame(T.CONTINUATION, EH, 1, block(HUGE)),
+      headers(1, GET, ES),
+      ...many(7, (i) => frame(T.CONTINUATION, i === 6 ? EH : 0, 1, block([`x-${i}`, 'x'.repeat(12_000)]))),
       get(3),
     ],
     answered(1, 431),
@@ -877,7 +874,7 @@ const abuses: ConformanceCase[] = section('10.5', 'server', [
   ],
   [
     'a header block without end',
-    [headers(1, GET, ES), ...many(8, () => frame(T.CONTINUATION, 0, 1, Buffer.alloc(16_384)))],
+    [headers(1, GET, ES), ...many(20, () => frame(T.CONTINUATION, 0, 1, Buffer.alloc(16_384)))],
     goaway(CALM, COMPRESSION),
   ],
   ['a flood of SETTINGS', many(3000, () => settings()), goaway(CALM)],
