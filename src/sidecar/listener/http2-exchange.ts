@@ -131,8 +131,10 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   // ---- for the stream
 
   resumeRequest(): void {
+    const inRead = this.isTouched
     this.#h2?.resume()
-    if (!this.isTouched && this.#stream.isActive) this.#stream.onRequestReadEnd()
+    // what was held came outside of a read of the connection: nobody else says that it is over
+    if (!inRead) this.endRead()
   }
 
   pauseRequest(): void {
