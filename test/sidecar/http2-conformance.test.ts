@@ -8,7 +8,7 @@ import { judge, LAST_PING } from './codec/http2/judge.ts'
 import { createPlane, forward, httpListener, listen, routes, staticCluster } from '../helpers/data-plane.ts'
 
 /** A case that is not as expected by then is not going to be. */
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 15_000
 const AT_ONCE = 8
 
 /** A listener that speaks both versions takes what is no preface for HTTP/1.1. */
