@@ -355,8 +355,8 @@ void t.test('a client that resets a stream takes only its own request with it', 
 })
 
 void t.test('a drain lets streams finish, and tells the client', async (t) => {
-  let answer: (() => void) | undefined
-  const appPort = await http1App(t, (_req, res) => void (answer = () => res.end('late')))
+  const asked: http.ServerResponse[] = []
+  const appPort = await http1App(t, (_req, res) => void asked.push(res))
   const { port, client } = await pair(t, appPort, 'http1')
   const session = connect(t, port)
   let goaway = false
@@ -367,9 +367,9 @@ void t.test('a drain lets streams finish, and tells the client', async (t) => {
       void (client.plane.clusterStats()[0]!.endpoints[0]!.activeRequests > 0 ? resolve() : setImmediate(wait))
     wait()
   })
-  while (answer === undefined) await new Promise((resolve) => setImmediate(resolve))
+  while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
   const drained = client.plane.drain(10_000)
-  setTimeout(() => answer?.(), 50)
+  setTimeout(() => asked[0]!.end('late'), 50)
   t.equal((await under).body.toString(), 'late')
   await drained
   t.ok(goaway)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { CONNECT_REQUEST, HEAD_REQUEST } from '../../../../src/sidecar/codec/http2/stream.ts'
-import { CONFORMANCE, type ConformanceCase } from './conformance.ts'
+import type { ConformanceCase } from './cases.ts'
+import { CONFORMANCE } from './conformance.ts'
 import { frame, parseFrames, PREFACE, settings, T } from './frames.ts'
 import { judge, LAST_PING } from './judge.ts'
 import { drainOutput, newPeer, type Peer, Recorder, sendRequest, sendResponse } from './harness.ts'

@@ -1,6 +1,5 @@
 /** What RFC 9113 leaves to us: writes, turns, windows, holding back, ends that cross. */
 import t from 'tap'
-import { MESH_PEER_BUDGETS } from '../../../../src/sidecar/codec/http2/abuse.ts'
 import { CANCEL, NO_ERROR, REFUSED_STREAM } from '../../../../src/sidecar/codec/http2/errors.ts'
 import {
   data,
@@ -377,43 +376,5 @@ t.test('ends', async (t) => {
     t.equal(client.session.isPingPending, true)
     pump(client, server)
     t.equal(client.session.isPingPending, false)
-  })
-})
-
-t.test('budgets', async (t) => {
-  t.test('5,000 cancelled calls pass over one link of the mesh', async (t) => {
-    const client = newPeer('client', {}, MESH_PEER_BUDGETS)
-    const server = newPeer('server', {}, MESH_PEER_BUDGETS)
-    for (let i = 0; i < 5000; i += 50) {
-      const streams = Array.from({ length: 50 }, () => {
-        const stream = client.session.open(new Recorder())!
-        sendRequest(stream, 'POST', '/grpc', false)
-        return stream
-      })
-      if (i % 100 === 0) pump(client, server)
-      for (const stream of streams) stream.reset(CANCEL)
-      pump(client, server)
-    }
-    t.equal(server.events.requests.length, 5000)
-    t.equal(server.events.fatal, null)
-    t.equal(client.events.fatal, null)
-    t.equal(server.session.numStreams, 0)
-  })
-
-  t.test('a budget fills up again with time', async (t) => {
-    let nowMs = 0
-    const peer = newPeer('server', {}, undefined, () => nowMs)
-    feed(peer, PREFACE, settings())
-    let id = 1
-    const cancel = (n: number): void => {
-      for (let i = 0; i < n; i++, id += 2) feed(peer, headers(id, GET), reset(id))
-    }
-    cancel(1000)
-    t.equal(peer.events.fatal, null)
-    nowMs += 1000
-    cancel(33)
-    t.equal(peer.events.fatal, null)
-    cancel(1)
-    t.equal(peer.events.fatal?.code, 11)
   })
 })

@@ -171,13 +171,6 @@ function carry(from: Peer, to: Peer, cut: () => number): number {
   return bytes.length
 }
 
-export const NAME = {
-  contentType: headerName('content-type'),
-  contentLength: headerName('content-length'),
-  test: headerName('x-test'),
-  status: headerName('grpc-status'),
-}
-
 export function sendRequest(
   stream: Http2Stream,
   method: string,

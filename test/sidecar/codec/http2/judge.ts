@@ -1,7 +1,7 @@
 /** Whether what an endpoint sent is what a case of the conformance table asks: over a socket as well as of a session. */
 import { Head } from '../../../../src/sidecar/codec/head.ts'
 import { HpackDecoder } from '../../../../src/sidecar/codec/http2/hpack/decoder.ts'
-import type { Expectation } from './conformance.ts'
+import type { Expectation } from './cases.ts'
 import { ACK, END_STREAM, type Frame, T } from './frames.ts'
 
 /** Payload of a PING after each case's input: closes the question whether a connection still lives. */

@@ -1,0 +1,115 @@
+/** What costs the receiver more than the sender: RFC 9113 section 10.5. */
+import {
+  type ConformanceCase,
+  COMPRESSION,
+  CALM,
+  EH,
+  ES,
+  MAX,
+  GET,
+  path,
+  goaway,
+  answered,
+  get,
+  post,
+  ping,
+  raw,
+  many,
+  unknown,
+  section,
+} from './cases.ts'
+import {
+  ACK,
+  block,
+  data,
+  type Field,
+  frame,
+  headers,
+  indexedBlock,
+  PADDED,
+  reset,
+  settings,
+  T,
+  windowUpdate,
+} from './frames.ts'
+
+export const abuses: ConformanceCase[] = section('10.5', 'server', [
+  [
+    'a list of fields over the limit',
+    [
+      headers(1, GET, ES),
+      ...many(7, (i) => frame(T.CONTINUATION, i === 6 ? EH : 0, 1, block([`x-${i}`, 'x'.repeat(12_000)]))),
+      get(3),
+    ],
+    answered(1, 431),
+  ],
+  [
+    '101 fields',
+    [get(1, [...GET, ...Array.from({ length: 101 }, (_, i): Field => [`x-${i}`, ''])]), get(3)],
+    answered(1, 431),
+  ],
+  [
+    'a cookie in 200 crumbs',
+    [get(1, [...GET, ...Array.from({ length: 200 }, (): Field => ['cookie', 'a=1'])]), get(3)],
+    answered(1, 431),
+  ],
+  [
+    'a header block bomb',
+    [
+      headers(1, Buffer.concat([block(...GET), indexedBlock(['x', 'y'.repeat(3000)]), Buffer.alloc(10_000, 0xbe)])),
+      get(3),
+    ],
+    goaway(COMPRESSION, CALM),
+  ],
+  [
+    'a CONTINUATION flood',
+    [headers(1, GET, ES), ...many(1000, () => frame(T.CONTINUATION, 0, 1, block(['x', 'y'])))],
+    goaway(CALM),
+  ],
+  [
+    'a header block without end',
+    [headers(1, GET, ES), ...many(20, () => frame(T.CONTINUATION, 0, 1, Buffer.alloc(16_384)))],
+    goaway(CALM, COMPRESSION),
+  ],
+  ['a flood of SETTINGS', many(3000, () => settings()), goaway(CALM)],
+  ['a flood of PING', many(3000, () => ping), goaway(CALM)],
+  ['a flood of PING answers', many(3000, () => frame(T.PING, ACK, 0, 'abcdefgh')), goaway(CALM)],
+  ['a flood of empty DATA', [post(1), ...many(3000, () => data(1, ''))], goaway(CALM)],
+  ['a flood of padding', [post(1), ...many(3000, () => data(1, raw('01 00'), PADDED))], goaway(CALM)],
+  ['a flood of PRIORITY', many(5000, () => frame(T.PRIORITY, 0, 1, raw('00000000 10'))), goaway(CALM)],
+  ['a flood of WINDOW_UPDATE', many(10_000, () => windowUpdate(0, 1)), goaway(CALM)],
+  [
+    'a flood of WINDOW_UPDATE on a closed stream',
+    [post(1), reset(1), ...many(10_000, () => windowUpdate(1, 1))],
+    goaway(CALM),
+  ],
+  ['a flood of unknown frames', many(3000, () => unknown(0)), goaway(CALM)],
+  [
+    'a flood of empty header blocks',
+    many(3000, (i) => Buffer.concat([headers(2 * i + 1, [], 0), frame(T.CONTINUATION, EH | ES, 2 * i + 1)])),
+    goaway(CALM),
+  ],
+  ['rapid reset', many(10_000, (i) => Buffer.concat([get(2 * i + 1, path('/never')), reset(2 * i + 1)])), goaway(CALM)],
+  [
+    'resets by windows of 0 (MadeYouReset)',
+    many(10_000, (i) => Buffer.concat([post(2 * i + 1), windowUpdate(2 * i + 1, 0)])),
+    goaway(CALM),
+  ],
+  [
+    'resets by windows too large',
+    many(10_000, (i) => Buffer.concat([post(2 * i + 1), windowUpdate(2 * i + 1, MAX)])),
+    goaway(CALM),
+  ],
+  [
+    'resets by DATA over a length',
+    many(10_000, (i) => Buffer.concat([post(2 * i + 1, ['content-length', '1']), data(2 * i + 1, 'xx')])),
+    goaway(CALM),
+  ],
+  ['a flood of malformed requests', many(10_000, (i) => get(2 * i + 1, [])), goaway(CALM)],
+  ['a flood of streams over the limit', many(10_000, (i) => post(2 * i + 1)), goaway(CALM)],
+  [
+    '999 cancelled requests',
+    [...many(999, (i) => Buffer.concat([post(2 * i + 1), reset(2 * i + 1)])), get(1999)],
+    answered(1999),
+  ],
+])
