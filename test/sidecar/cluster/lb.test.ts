@@ -74,7 +74,7 @@ void t.test('a push keeps what it does not change', async (t) => {
   const cluster = make(meshCluster('c', ['spiffe://cluster.local/ns/default/sa/a'], edsCluster('c')))
   cluster.setEndpoints(compileEndpoints(assignment('c', [{ port: 1, mesh: true }, { port: 2 }])))
   const [one, two] = [...cluster.endpoints]
-  t.match([one!.tls?.alpn.length, two!.tls], [3, null])
+  t.match([one!.tls?.alpn.length, two!.tls], [1, null])
   cluster.setEndpoints(compileEndpoints(assignment('c', [{ port: 2 }, { port: 1, mesh: true }, { port: 3 }])))
   t.ok([...cluster.endpoints].includes(one!) && [...cluster.endpoints].includes(two!), 'same endpoints, same pools')
   cluster.update(compileCluster(meshCluster('c', ['spiffe://cluster.local/ns/default/sa/b'], edsCluster('c'))))
