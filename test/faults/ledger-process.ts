@@ -1,0 +1,77 @@
+/**
+ * The application behind the proxies: `ledger-process.ts FILE PORT [DELAY_MS]`. Writes the id and the hash of each
+ * request's body to FILE before it answers, so that what it took on stands there even after kill -9.
+ * Requests without an id get a number, which stands in FILE as `#N` and in the answer; bytes that were no request stand
+ * there as `#fault`: Node's parser is not the proxy's.
+ * Also: /big?bytes=N (&chunked), an upgrade that echoes. Prints its port.
+ */
+import { openSync, writeSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { bodyOf, hashOf } from './load.ts'
+
+const [file = '', port = '0', delayMs = '0'] = process.argv.slice(2)
+const ledger = openSync(file, 'a')
+const KIB = Buffer.alloc(64 * 1024, 'x')
+
+let numbered = 0
+
+const server = http.createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
+  const url = new URL(/^\/[^/]/.test(req.url ?? '') ? req.url! : '/', 'http://x')
+  const parts: Buffer[] = []
+  req.on('error', () => {})
+  res.on('error', () => {})
+  if (url.pathname === '/big') {
+    sendBig(res, Number(url.searchParams.get('bytes')), url.searchParams.has('chunked'))
+    return
+  }
+  req.on('data', (chunk: Buffer) => parts.push(chunk))
+  req.on('end', () => {
+    const id = String(req.headers['x-id'] ?? '')
+    const body = Buffer.concat(parts)
+    if (id === '') {
+      const n = `${process.pid}.${numbered++}`
+      writeSync(ledger, `#${n} ${hashOf(body)}\n`)
+      res.writeHead(200, { 'x-n': n, 'content-length': 0 }).end()
+      return
+    }
+    writeSync(ledger, `${id} ${hashOf(body)}\n`)
+    const bytes = Number(url.searchParams.get('answer') ?? 1024)
+    const answer = (): void =>
+      void res.writeHead(200, { 'x-ledger': id, 'content-length': bytes }).end(bodyOf(id, bytes))
+    if (delayMs === '0') answer()
+    else setTimeout(answer, Number(delayMs))
+  })
+})
+server.keepAliveTimeout = 0
+server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+  writeSync(ledger, `#fault ${error.code ?? error.message}\n`)
+  socket.destroy()
+})
+server.on('upgrade', (_req, socket, head) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  socket.write(head)
+  socket.on('error', () => {})
+  socket.pipe(socket)
+})
+server.listen(Number(port), '127.0.0.1', () => {
+  process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
+})
+process.stdin.on('end', () => process.exit(0)).resume()
+
+function sendBig(res: http.ServerResponse, bytes: number, chunked: boolean): void {
+  let left = bytes
+  res.writeHead(200, chunked ? {} : { 'content-length': bytes })
+  const step = (): void => {
+    while (left > 0) {
+      const chunk = KIB.subarray(0, Math.min(left, KIB.length))
+      left -= chunk.length
+      if (!res.write(chunk)) {
+        res.once('drain', step)
+        return
+      }
+    }
+    res.end()
+  }
+  step()
+}
