@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { credential, spiffeId } from '../helpers/credentials.ts'
 
 const TYPE = 'type.googleapis.com/envoy.'
-const HTTP_ALPN = ['istio-http/1.1', 'http/1.1']
+const HTTP_ALPN = ['istio-h2', 'istio-http/1.1']
 const TCP_ALPN = ['istio']
 
 export interface ClientPorts {
@@ -86,6 +86,14 @@ const downstreamTls = (files: CertificateFiles, alpn: readonly string[]): object
     common_tls_context: tlsContext(files, alpn, 'client'),
   },
 })
+
+/** HTTP/2 where the other side agrees to it. */
+const LINK = {
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    '@type': `${TYPE}extensions.upstreams.http.v3.HttpProtocolOptions`,
+    auto_config: { http_protocol_options: {}, http2_protocol_options: {} },
+  },
+}
 
 function cluster(name: string, ports: readonly number[], limits: Limits, transport?: object): object {
   const { maxRequests, maxPending } = limits
@@ -195,7 +203,10 @@ export function clientConfig(ports: ClientPorts, files: CertificateFiles, limits
         { ...listener('tcp', ports.tcp, tcpFilters('server-tcp')), traffic_direction: 'OUTBOUND' },
       ],
       clusters: [
-        cluster('server', ports.serverHttp, limits, upstreamTls(files, HTTP_ALPN)),
+        {
+          ...cluster('server', ports.serverHttp, limits, upstreamTls(files, HTTP_ALPN)),
+          typed_extension_protocol_options: LINK,
+        },
         cluster('server-tcp', [ports.serverTcp], {}, upstreamTls(files, TCP_ALPN)),
       ],
     },

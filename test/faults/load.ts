@@ -12,6 +12,8 @@ import net from 'node:net'
  */
 export type Outcome = 'ok' | 'refused' | 'unknown' | 'corrupt'
 
+const TICK_MS = 2
+
 export interface Entry {
   id: string
   method: 'GET' | 'POST'
@@ -45,6 +47,8 @@ export class Load {
   readonly #startMs = performance.now()
   readonly #idle: Client[] = []
   readonly #waiting: Entry[] = []
+  readonly #lagsMs: number[] = []
+  #lastTickMs = performance.now()
   readonly #prefix = Math.random().toString(36).slice(2, 8)
   #clients = 0
   #sent = 0
@@ -56,11 +60,17 @@ export class Load {
   constructor(options: LoadOptions) {
     this.#options = { bodyBytes: 1024, posts: 5, timeoutMs: 20_000, ...options }
     this.done = new Promise((resolve) => (this.#finish = resolve))
-    this.#timer = setInterval(() => this.#tick(), 2)
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
 
   get nowMs(): number {
     return performance.now() - this.#startMs
+  }
+
+  /** How late this process itself was: what it says of others is not better than that. */
+  get ownLagP99Ms(): number {
+    const sorted = [...this.#lagsMs].sort((a, b) => a - b)
+    return sorted[Math.floor(sorted.length * 0.99)] ?? 0
   }
 
   /** Requests that have left or wait to, without an answer. */
@@ -75,6 +85,9 @@ export class Load {
 
   #tick(): void {
     const { ratePerSecond, seconds } = this.#options
+    const tickMs = performance.now()
+    this.#lagsMs.push(tickMs - this.#lastTickMs - TICK_MS)
+    this.#lastTickMs = tickMs
     const nowMs = this.nowMs
     const due = Math.min(Math.floor((nowMs * ratePerSecond) / 1000), Math.ceil(ratePerSecond * seconds))
     while (!this.#stopped && this.#sent < due) this.#send((this.#sent * 1000) / ratePerSecond)
@@ -233,6 +246,16 @@ export function bodyOf(id: string, bytes: number): string {
 
 export function hashOf(body: string | Buffer): string {
   return createHash('sha1').update(body).digest('base64url').slice(0, 16)
+}
+
+/** The first of those that went wrong, for people. */
+export function tellFailures(log: readonly Entry[]): void {
+  const failed = log.filter((e) => e.outcome !== 'ok')
+  for (const e of failed.slice(0, 5))
+    process.stderr.write(
+      `  ${e.method} at ${Math.round(e.atMs)} ms: ${e.outcome}, status ${e.status} after ${Math.round(e.latencyMs)} ms: ${e.detail}\n`,
+    )
+  if (failed.length > 5) process.stderr.write(`  and ${failed.length - 5} more\n`)
 }
 
 /** Of the latencies of the entries that `which` keeps. */

@@ -76,25 +76,24 @@ export class ToxicRelay {
       this.#sockets.add(from)
       from.on('error', () => to.resetAndDestroy())
       from.on('close', () => this.#sockets.delete(from))
-      void this.#pump(from, to, leftBytes, reset)
+      this.#pump(from, to, leftBytes, reset)
     }
   }
 
-  async #pump(from: net.Socket, to: net.Socket, leftBytes: { value: number }, reset: () => void): Promise<void> {
-    try {
-      for await (const chunk of from as AsyncIterable<Buffer>) {
-        leftBytes.value -= chunk.length
-        if (leftBytes.value < 0) {
-          reset()
-          return
-        }
-        await this.#pass(chunk, to)
-      }
-      while (this.toxics.blackhole && !to.destroyed) await pauseMs(20)
-      to.end()
-    } catch {
-      to.destroy()
-    }
+  /** One direction, piece by piece, in order. */
+  #pump(from: net.Socket, to: net.Socket, leftBytes: { value: number }, reset: () => void): void {
+    from.on('data', (chunk: Buffer) => {
+      from.pause()
+      leftBytes.value -= chunk.length
+      if (leftBytes.value < 0) reset()
+      else void this.#pass(chunk, to).then(() => from.resume())
+    })
+    from.on('end', () => void this.#passEnd(to))
+  }
+
+  async #passEnd(to: net.Socket): Promise<void> {
+    while (this.toxics.blackhole && !to.destroyed) await pauseMs(20)
+    to.end()
   }
 
   /** One piece, as the toxics of this moment say. */

@@ -17,7 +17,7 @@ import type { Seen } from './upstream.ts'
 /** Conversations that are under way at once. */
 const BATCH = 100
 /** A method that llhttp does not know, and messages that the proxy gave up before their end: no fault of the proxy. */
-const EXCUSED = new Set(['HPE_INVALID_METHOD', 'HPE_INVALID_EOF_STATE', 'ECONNRESET', 'EPIPE'])
+export const EXCUSED = new Set(['HPE_INVALID_METHOD', 'HPE_INVALID_EOF_STATE', 'ECONNRESET', 'EPIPE'])
 /** Where llhttp refuses more than RFC 9112 does: unknown methods, PRI, HTTP/1.2, a tab after `chunked`. */
 const STRICTER = new Set(['HPE_INVALID_METHOD', 'HPE_INVALID_VERSION', 'HPE_INVALID_TRANSFER_ENCODING'])
 /** Chunk extensions are dropped, so that their grammar settles nothing about where a body ends. */

@@ -6,6 +6,7 @@ import { durationMs } from '../cluster/duration.ts'
 import type { RouteProtocol } from '../codec/protocol.ts'
 import type { Clusters } from '../cluster/clusters.ts'
 import type { envoy } from '../../xds/generated/xds.js'
+import { EXTENSION, unpack } from '../../xds/type-urls.ts'
 import { compileText, equals, startsWith, wholeRegex, type TextMatch } from '../../xds/text-match.ts'
 import type { RetryPolicy, RouteAction } from './action.ts'
 import { type HeaderMatch, present, type QueryMatch, type RouteMatch } from './match.ts'
@@ -157,8 +158,17 @@ function compileRetry(policy: envoy.config.route.v3.RetryPolicy): RetryPolicy {
     perTryTimeoutMs: durationMs(policy.perTryTimeout, 0),
     backOffBaseMs: baseMs,
     backOffMaxMs: durationMs(policy.retryBackOff?.maxInterval, baseMs * 10),
-    hostAttempts: (policy.retryHostPredicate ?? []).length > 0 ? (policy.hostSelectionRetryMaxAttempts ?? 1) : 0,
+    hostAttempts: avoidsPreviousHosts(policy) ? (policy.hostSelectionRetryMaxAttempts ?? 1) : 0,
   }
+}
+
+/** Envoy has other predicates too, which we do not. */
+function avoidsPreviousHosts(policy: envoy.config.route.v3.RetryPolicy): boolean {
+  const predicates = policy.retryHostPredicate ?? []
+  for (const { name, typedConfig } of predicates)
+    if (typedConfig && unpack(EXTENSION.previousHosts, typedConfig) === undefined)
+      throw new Error(`retry host predicate ${name || typedConfig.typeUrl} is not supported`)
+  return predicates.length > 0
 }
 
 const REDIRECT_STATUS = [301, 302, 303, 307, 308] as const

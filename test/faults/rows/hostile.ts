@@ -5,7 +5,7 @@ import { answersIn, converse } from '../../fuzz/chain.ts'
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
 import { type HostileMessage, hostileMessages } from '../hostile-messages.ts'
-import { Load } from '../load.ts'
+import { Load, tellFailures } from '../load.ts'
 import { atLeast, atMost, exactly, type Row, told } from '../row.ts'
 
 const AT_ONCE = 20
@@ -50,6 +50,7 @@ export const hostile: Row = {
       load.stop()
       await load.done
       const { lagP99Ms, grownMb, filesMore } = await chain.vitals()
+      tellFailures(load.log)
       const verdict = chain.check(load.log)
       const lines = chain.apps.flatMap((app) => readFileSync(app.ledger, 'utf8').split('\n'))
       const faults = lines.filter((line) => line.startsWith('#fault ') && !EXCUSED.has(line.slice(7)))

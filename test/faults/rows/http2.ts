@@ -4,7 +4,7 @@ import { ATTACKS, runAttack } from '../../helpers/h2-attacks.ts'
 import { ENHANCE_YOUR_CALM } from '../../helpers/h2-wire.ts'
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load, quantileMs } from '../load.ts'
+import { Load, quantileMs, tellFailures } from '../load.ts'
 import { atMost, exactly, type Figure, type Row, told } from '../row.ts'
 
 const CALLS = 5000
@@ -29,12 +29,14 @@ export const http2Attacks: Row = {
       load.stop()
       await load.done
       const { maxRssMb } = await chain.vitals()
+      tellFailures(load.log)
       const verdict = chain.check(load.log)
       return [
         ...figures,
         exactly('cancelled calls that ended otherwise', cancelled.wrong, 0),
         exactly('calls beside them that failed', cancelled.failed, 0),
         atMost('base load, p99', quantileMs(load.log, 0.99), 150, 'ms'),
+        told('base load, lag of the generator itself, p99', load.ownLagP99Ms, 'ms'),
         exactly('base load, failed', load.log.filter((e) => e.outcome !== 'ok').length, 0),
         exactly('lost, changed or acted on twice', isSound(verdict) ? 0 : 1, 0),
         atMost('memory of a proxy', maxRssMb, 300, 'MB'),
@@ -47,7 +49,7 @@ export const http2Attacks: Row = {
 }
 
 /** Calls as gRPC clients make and cancel them, over as few connections as the client's proxy keeps to the server's. */
-async function cancelledCalls(port: number): Promise<{ wrong: number; failed: number }> {
+export async function cancelledCalls(port: number): Promise<{ wrong: number; failed: number }> {
   const count = { wrong: 0, failed: 0 }
   // the application's side: a client's sessions are renewed, what is under test is the link between the proxies
   let session = http2.connect(`http://127.0.0.1:${port}`)

@@ -1,7 +1,7 @@
 /** Row 2: three times as much as it can take. What it can do it goes on doing, the rest is refused at once. */
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load, quantileMs } from '../load.ts'
+import { Load, quantileMs, tellFailures } from '../load.ts'
 import { atLeast, atMost, exactly, type Row, told } from '../row.ts'
 
 const WINDOW_MS = 500
@@ -27,6 +27,7 @@ export const overload: Row = {
       const calm = new Load({ port: chain.httpPort, ratePerSecond, seconds: short ? 6 : 10, connections: 64 })
       await calm.done
       const { lagMaxMs } = await chain.vitals()
+      tellFailures(calm.log)
       const verdict = chain.check(flood.log, calm.log)
       const goodput = flood.log.filter((e) => e.outcome === 'ok').length / seconds
       return [

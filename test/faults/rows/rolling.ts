@@ -2,7 +2,7 @@
 import net from 'node:net'
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load } from '../load.ts'
+import { Load, tellFailures } from '../load.ts'
 import { atMost, exactly, type Row, told } from '../row.ts'
 
 const TUNNELS = 20
@@ -34,6 +34,7 @@ export const rolling: Row = {
       }
       load.stop()
       await load.done
+      tellFailures(load.log)
       const verdict = chain.check(load.log)
       const failed = load.log.filter((e) => e.outcome !== 'ok')
       for (const socket of tunnels) socket.destroy()

@@ -2,7 +2,7 @@
 import net from 'node:net'
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load, quantileMs } from '../load.ts'
+import { Load, quantileMs, tellFailures } from '../load.ts'
 import { atMost, exactly, type Row, told } from '../row.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
@@ -34,11 +34,13 @@ export const slow: Row = {
       load.stop()
       await load.done
       const { maxRssMb, lagP99Ms } = await chain.vitals()
+      tellFailures(load.log)
       const verdict = chain.check(load.log)
       return [
         told('slow heads, readers, handshakes', heads + readers + handshakes),
         told('base load', load.log.length / (load.nowMs / 1000), '1/s'),
         atMost('base load, p99', quantileMs(load.log, 0.99), 100, 'ms'),
+        told('base load, lag of the generator itself, p99', load.ownLagP99Ms, 'ms'),
         exactly('base load, failed', load.log.filter((e) => e.outcome !== 'ok').length, 0),
         exactly('lost, changed or acted on twice', isSound(verdict) ? 0 : 1, 0),
         atMost('last slow head closed after', headMs, 15_000, 'ms'),

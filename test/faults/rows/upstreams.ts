@@ -1,7 +1,7 @@
 /** Row 4: kill -9 of one of three applications, again and again. */
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load } from '../load.ts'
+import { Load, tellFailures } from '../load.ts'
 import { atMost, exactly, type Row, told } from '../row.ts'
 
 /** A dead application is up again after this. */
@@ -31,6 +31,7 @@ export const upstreams: Row = {
       }
       await load.done
       const { lagP99Ms, grownMb, filesMore } = await chain.vitals()
+      tellFailures(load.log)
       const verdict = chain.check(load.log)
       const failed = load.log.filter((e) => e.outcome !== 'ok')
       const lastAfter = Math.max(0, ...failed.map((e) => e.atMs - killedAtMs.findLast((at) => at <= e.atMs + 100)!))
