@@ -162,7 +162,8 @@ export function frameBytes(role: Sequence['role'], step: Step, ids: Ids, mark: s
     if (NEED_STREAM.has(step.op)) return wire.headers(opens(), wire.block(head(role, step, mark)), false)
   }
   const end = a % 2 === 0
-  switch (step.op) {
+  const op: string = step.op
+  switch (op) {
     case 'head':
       return wire.headers(opens(), wire.block(head(role, step, mark), b % 3 === 0), end)
     case 'interim':

@@ -207,7 +207,7 @@ class Trial {
     return live[pick % Math.max(1, live.length)]
   }
 
-  #act({ op, a, b, c }: Step): void {
+  #act({ op, a, b, c }: { op: string } & Omit<Step, 'op'>): void {
     const { session } = this
     const isServer = this.#one.role === 'server'
     const owner = this.#live(c)

@@ -1,61 +1,100 @@
 /**
  * `npm run fuzz [-- --short --seed N --h1 1000000 --h2 100000 --json FILE]`: mutated HTTP/1.1 messages through two
- * proxies before llhttp, and HTTP/2 frame sequences. The same seed makes the same bytes. Finds are shrunk and written to
- * a folder that is printed; ends with 1 when there are any, or when the heap grew.
+ * proxies before llhttp; HTTP/2 frame sequences into sessions, and against running proxies. The same seed makes the same
+ * bytes. Finds are shrunk and written to a folder that is printed; ends with 1 when there are any, or when the heap grew.
  * The proxies are two data planes in this process, over real sockets: so a million messages pass in minutes.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startChain } from './chain.ts'
+import { type Chain, startChain } from './chain.ts'
 import { liveHeapBytes } from './heap.ts'
 import { fuzzHttp1 } from './http1.ts'
+import { fuzzLive } from './http2-live.ts'
+import { fuzzSessions } from './http2-session.ts'
 
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
     h1: { type: 'string' },
+    h2: { type: 'string' },
     json: { type: 'string' },
   },
 })
 const seed = Number(values.seed)
 const h1 = Number(values.h1 ?? (values.short ? 50_000 : 1_000_000))
+const h2 = Number(values.h2 ?? (values.short ? 5000 : 100_000))
+/** Of the frame sequences, so many go against proxies that run, over sockets. */
+const LIVE_SHARE = 0.1
 /** Tables of names and of seen methods fill at first; what grows after that is a leak. */
 const WARM_MESSAGES = 5000
 const MAX_GROWTH_BYTES = 16 * 1024 * 1024
+const CLOSED_LIMIT_MS = 5000
 const folder = mkdtempSync(join(tmpdir(), 'pm-fuzz-'))
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const heapMb = (): string => `heap ${Math.round(liveHeapBytes() / 1e6)} MB`
+
+/** Tells now and then how far it is. */
+function progress(every: number, what: string): (done: number) => void {
+  let told = 0
+  return (done) => {
+    if (done < told + every) return
+    told = done
+    say(`  ${done} ${what}, ${heapMb()}`)
+  }
+}
+
+async function allClosed(chain: Chain): Promise<number> {
+  const untilMs = performance.now() + CLOSED_LIMIT_MS
+  while (chain.openConnections() > 0 && performance.now() < untilMs)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  return chain.openConnections()
+}
 
 say(`seed ${seed}; finds go to ${folder}`)
 const chain = await startChain()
 await fuzzHttp1(chain, { seed: seed + 1_000_000_007, messages: WARM_MESSAGES, finds: folder, directEvery: 4 })
+await fuzzLive(chain, { seed: seed + 1_000_000_007, sequences: 200 })
+fuzzSessions({ seed: seed + 1_000_000_007, sequences: 1000, finds: folder })
 const before = liveHeapBytes()
-let told = 0
 const http1 = await fuzzHttp1(chain, {
   seed,
   messages: h1,
   finds: folder,
   directEvery: 4,
-  progress: (done) => {
-    if (done < told + 100_000) return
-    told = done
-    say(`  ${done} messages, heap ${Math.round(liveHeapBytes() / 1e6)} MB`)
-  },
+  progress: progress(100_000, 'messages'),
 })
-const grown = liveHeapBytes() - before
-const open = chain.openConnections()
-await chain.close()
-
 say(
   `HTTP/1.1: ${http1.messages} messages in ${http1.conversations} connections, ${Math.round(http1.messages / http1.seconds)} a second`,
 )
 say(`  ${http1.arrived} arrived, ${http1.refused} answered by the proxy, ${http1.finds.length} finds`)
-say(`  heap after it ${(grown / 1e6).toFixed(1)} MB more, ${open} connections left open`)
-for (const find of http1.finds) say(`  find: ${find}`)
-const ok = http1.finds.length === 0 && grown < MAX_GROWTH_BYTES && open === 0
+const sessions = fuzzSessions({
+  seed,
+  sequences: Math.ceil(h2 * (1 - LIVE_SHARE)),
+  finds: folder,
+  progress: progress(10_000, 'frame sequences'),
+})
+say(
+  `HTTP/2, sessions: ${sessions.sequences} sequences of ${sessions.frames} steps, whole and cut, ${Math.round(sessions.sequences / sessions.seconds)} a second`,
+)
+say(`  ${sessions.finds.length} finds`)
+const live = await fuzzLive(chain, { seed, sequences: Math.floor(h2 * LIVE_SHARE) })
+say(`HTTP/2, running proxies: ${live.sequences} sequences, ${live.arrived} requests arrived`)
+say(`  slowest plain request beside them ${Math.round(live.slowestCanaryMs)} ms, ${live.finds.length} finds`)
+const open = await allClosed(chain)
+const grown = liveHeapBytes() - before
+await chain.close()
+say(`heap ${(grown / 1e6).toFixed(1)} MB more than before, ${open} connections left open`)
+
+const finds = [...http1.finds, ...sessions.finds, ...live.finds]
+for (const find of finds) say(`  find: ${find}`)
+const ok = finds.length === 0 && grown < MAX_GROWTH_BYTES && open === 0
 if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ seed, http1, grownBytes: grown, open, ok }, null, 2)}\n`)
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ seed, http1, sessions, live, grownBytes: grown, open, ok }, null, 2)}\n`,
+  )
 say(ok ? 'ok' : 'FAIL')
 process.exit(ok ? 0 : 1)
