@@ -91,7 +91,7 @@ const downstreamTls = (files: CertificateFiles, alpn: readonly string[]): object
 const LINK = {
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
     '@type': `${TYPE}extensions.upstreams.http.v3.HttpProtocolOptions`,
-    auto_config: { http_protocol_options: {}, http2_protocol_options: {} },
+    auto_config: { http_protocol_options: {}, http2_protocol_options: { allow_connect: true } },
   },
 }
 
@@ -142,10 +142,7 @@ function routes(name: string, target: string, limits: Limits): object {
         routes: [
           {
             match: { prefix: '/', headers: [{ name: ':method', string_match: { exact: 'GET' } }] },
-            route: {
-              ...action('connect-failure,refused-stream,reset'),
-              upgrade_configs: [{ upgrade_type: 'websocket' }],
-            },
+            route: action('connect-failure,refused-stream,reset'),
           },
           { match: { prefix: '/' }, route: action('connect-failure,refused-stream') },
         ],
@@ -161,6 +158,8 @@ function httpFilters(name: string, target: string, limits: Limits): object[] {
       typed_config: {
         '@type': `${TYPE}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
         stat_prefix: name,
+        http2_protocol_options: { allow_connect: true },
+        upgrade_configs: [{ upgrade_type: 'websocket' }],
         ...(limits.headersTimeoutMs === undefined
           ? {}
           : { request_headers_timeout: duration(limits.headersTimeoutMs) }),

@@ -5,6 +5,8 @@ import net from 'node:net'
 const CONNECTIONS = 64
 const BODY_BYTES = 1024
 
+const GOOD = Buffer.from('HTTP/1.1 200')
+
 export async function peakPerSecond(port: number, forMs: number): Promise<number> {
   await run(port, forMs / 4) // the proxies warm up
   const startMs = performance.now()
@@ -24,6 +26,10 @@ function run(port: number, forMs: number): Promise<number> {
       socket.on('data', (chunk: Buffer) => {
         // the application's answer to a request without an id has no body
         if (!chunk.subarray(-4).equals(Buffer.from('\r\n\r\n'))) return
+        if (!chunk.subarray(0, 12).equals(GOOD)) {
+          reject(new Error(`not an answer of the application: ${chunk.toString('latin1').slice(0, 200)}`))
+          return
+        }
         done++
         if (performance.now() < untilMs) socket.write(request)
         else socket.destroy()
