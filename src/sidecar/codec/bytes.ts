@@ -47,6 +47,13 @@ export function equalsIgnoreCase(buf: Uint8Array, start: number, end: number, lo
   return true
 }
 
+/** Whether `buf[start, end)` begins with `text`. */
+export function startsWith(buf: Uint8Array, start: number, end: number, text: Uint8Array): boolean {
+  if (end - start < text.length) return false
+  for (let i = 0; i < text.length; i++) if (buf[start + i] !== text[i]) return false
+  return true
+}
+
 /** The bytes of an ASCII text, to compare with. */
 export function ascii(text: string): Uint8Array {
   return Uint8Array.from(text, (c) => c.charCodeAt(0))

@@ -3,6 +3,7 @@
  * In: what a reader pushes. Out: ranges, ids, text where it is asked for. Leaf; owns no bytes of a connection.
  */
 import { latin1 } from './bytes.ts'
+import { NUM_NAMES } from './names.ts'
 
 /** More fields than this in one head is taken for an attack on memory and time (431). */
 export const MAX_FIELDS = 100
@@ -42,6 +43,8 @@ export class Head {
   /** HTTP/2: pseudo-headers that came as never indexed, and so go on (RFC 7541 section 7.1.3); by `PSEUDO_BIT`. */
   sensitivePseudos = 0
   readonly #fields = new Int32Array(ROOM * STRIDE)
+  /** By id: index of the first field with it, or -1. */
+  readonly #first = new Int16Array(NUM_NAMES).fill(-1)
   #slab = EMPTY
 
   nameStart(i: number): number {
@@ -68,7 +71,24 @@ export class Head {
     return this.#fields[i * STRIDE + 6] === 1
   }
   setId(i: number, id: number): void {
+    const old = this.#fields[i * STRIDE + 4]!
     this.#fields[i * STRIDE + 4] = id
+    if (old > 0 && this.#first[old] === i) this.#first[old] = this.#nextOf(old, i + 1)
+    if (id > 0 && (this.#first[id]! < 0 || this.#first[id]! > i)) this.#first[id] = i
+  }
+
+  #nextOf(id: number, from: number): number {
+    for (let i = from; i < this.count; i++) if (this.#fields[i * STRIDE + 4] === id) return i
+    return -1
+  }
+
+  /** No fields; the start line stays. */
+  clearFields(): void {
+    for (let i = 0; i < this.count; i++) {
+      const id = this.#fields[i * STRIDE + 4]!
+      if (id > 0) this.#first[id] = -1
+    }
+    this.count = 0
   }
 
   text(start: number, end: number): string {
@@ -78,10 +98,9 @@ export class Head {
     return latin1(this.bytes, this.valueStart(i), this.valueEnd(i))
   }
 
-  /** Index of the first field with this id, or -1. */
+  /** Index of the first field with this id (of a known name), or -1. */
   find(id: number): number {
-    for (let i = 0; i < this.count; i++) if (this.#fields[i * STRIDE + 4] === id) return i
-    return -1
+    return this.#first[id]!
   }
 
   /** Value of a field by id, '' where absent. */
@@ -113,6 +132,7 @@ export class Head {
     hash: number,
     sensitive: boolean,
   ): void {
+    if (id > 0 && this.#first[id]! < 0) this.#first[id] = this.count
     const at = this.count++ * STRIDE
     this.#fields[at] = nameStart
     this.#fields[at + 1] = nameEnd
@@ -132,7 +152,8 @@ export class Head {
     this.schemeStart = this.schemeEnd = this.authorityStart = this.authorityEnd = 0
     this.protocolStart = this.protocolEnd = this.reasonStart = this.reasonEnd = 0
     this.minor = 1
-    this.status = this.count = this.sensitivePseudos = 0
+    this.status = this.sensitivePseudos = 0
+    this.clearFields()
     return this.#slab
   }
 

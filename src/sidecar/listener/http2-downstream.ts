@@ -29,6 +29,7 @@ const CLOSED = 3
 const SHUTDOWN_MS = 100
 /** Free exchanges that are kept for the next requests. */
 const MAX_SPARE = 64
+const LOOK_MS = 1000
 
 export class Http2Downstream
   implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner, TurnEndHandler
@@ -40,7 +41,7 @@ export class Http2Downstream
   readonly #transport: Transport
   readonly #session: Session
   readonly #linger: Linger
-  readonly #active = new Set<Http2Exchange>()
+  readonly #active: Http2Exchange[] = []
   readonly #spare: Http2Exchange[] = []
   readonly #touched: Http2Exchange[] = []
   readonly #timer = new TimerEntry(() => this.#onTimer())
@@ -49,6 +50,8 @@ export class Http2Downstream
   #state = OPEN
   #flushing = false
   #lastMs: number
+  /** A stream has ended since `#lastMs`. */
+  #moved = false
 
   constructor(link: Downlink, settings: HttpSettings, owner: ConnectionOwner) {
     this.settings = settings
@@ -87,7 +90,7 @@ export class Http2Downstream
   }
 
   recheck(): void {
-    for (const exchange of this.#active) exchange.recheck()
+    for (let i = this.#active.length - 1; i >= 0; i--) this.#active[i]!.recheck() // it may leave the list
   }
 
   destroy(): void {
@@ -103,14 +106,20 @@ export class Http2Downstream
     if (this.#state >= CLOSING) return
     this.#session.receive(buf, 0, end)
     const touched = this.#touched
-    for (let i = 0; i < touched.length; i++) touched[i]!.endRead()
+    for (let i = 0; i < touched.length; i++) {
+      const exchange = touched[i]!
+      if (!exchange.isTouched) continue // its read has been ended before
+      const wasReleased = exchange.place < 0
+      exchange.endRead()
+      if (wasReleased) this.#keep(exchange)
+    }
     touched.length = 0
   }
 
   onRequest(h2: Http2Stream): StreamHandler {
     const exchange = this.#spare.pop() ?? new Http2Exchange(this)
     exchange.attach(h2)
-    this.#active.add(exchange)
+    exchange.place = this.#active.push(exchange) - 1
     return exchange
   }
 
@@ -120,17 +129,30 @@ export class Http2Downstream
     this.#touched.push(exchange)
   }
 
+  /** One that was touched in this read is not free before the read is over. */
   release(exchange: Http2Exchange): void {
-    if (!this.#active.delete(exchange)) return
-    if (this.#spare.length < MAX_SPARE && !exchange.isTouched) this.#spare.push(exchange)
+    const { place } = exchange
+    if (place < 0) return
+    exchange.place = -1
+    const last = this.#active.pop()!
+    if (last !== exchange) {
+      this.#active[place] = last
+      last.place = place
+    }
+    if (!exchange.isTouched) this.#keep(exchange)
+  }
+
+  #keep(exchange: Http2Exchange): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(exchange)
     else exchange.close()
   }
 
   onReady(): void {}
   onGoaway(): void {}
 
+  // hot
   onStreamClosed(): void {
-    this.#lastMs = this.settings.proxy.nowMs()
+    this.#moved = true
     if (this.#state === DRAINING && !this.#shutdown.armed && this.isIdle) this.#close()
   }
 
@@ -176,10 +198,12 @@ export class Http2Downstream
   /** Looks now and then: has the preface come, is anything under way, does the peer take what we send? */
   #onTimer(): void {
     const { proxy, idleTimeoutMs, headersTimeoutMs } = this.settings
+    if (this.#moved || !this.isIdle) this.#lastMs = proxy.nowMs()
+    this.#moved = false
     const silentMs = proxy.nowMs() - this.#lastMs
     if (this.isIdle && !this.#session.isBetweenMessages && silentMs >= headersTimeoutMs) this.destroy()
     else if (this.isIdle && silentMs >= idleTimeoutMs) this.drain()
-    else proxy.wheel.schedule(this.#timer, Math.min(headersTimeoutMs, Math.max(1000, idleTimeoutMs - silentMs)))
+    else proxy.wheel.schedule(this.#timer, Math.min(headersTimeoutMs, Math.max(LOOK_MS, idleTimeoutMs - silentMs)))
   }
 
   /** Half-closes after the GOAWAY, and reads on for a moment: a reset would eat it. */

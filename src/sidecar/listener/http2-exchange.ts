@@ -33,6 +33,8 @@ const NOT_ALLOWED = 405
 export class Http2Exchange implements DownstreamPeer, StreamHandler {
   /** In the list of those touched in this read. */
   isTouched = false
+  /** In the list of those under way; -1: in none. */
+  place = -1
   readonly #owner: Http2ExchangeOwner
   readonly #stream: Stream
   #h2: Http2Stream | null = null
@@ -51,7 +53,8 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   attach(h2: Http2Stream): void {
     this.#h2 = h2
     this.#generation = h2.generation
-    this.#out = new Http2HeadEncoder(h2)
+    if (this.#out === null) this.#out = new Http2HeadEncoder(h2)
+    else this.#out.use(h2)
     this.#requestEnded = false
     this.#sentEnd = false
     this.#queues = false

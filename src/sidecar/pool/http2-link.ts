@@ -10,7 +10,7 @@ import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
 import type { SessionHandler } from '../codec/http2/options.ts'
 import { Session } from '../codec/http2/session.ts'
-import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
+import { NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import type { Http2Settings } from '../codec/protocol.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
@@ -27,6 +27,9 @@ export interface Http2Owner {
   onLinkClosed(link: Http2Link): void
 }
 
+/** Requests kept for the next exchanges. */
+const MAX_SPARE = 64
+
 export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, TurnEndHandler {
   readonly link: Link
   readonly peerId: string
@@ -35,12 +38,14 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   hasServed = false
   idleSinceMs = 0
   numRequests = 0
+  /** At the pool's last look. */
+  numRequestsSeen = 0
   readonly #owner: Http2Owner
   readonly #transport: Transport
   readonly #session: Session
   readonly #touched: Http2Request[] = []
   readonly #write = (buf: Buffer): boolean => this.#transport.write(buf)
-  readonly #open = (owner: StreamHandler): Http2Stream => this.#session.open(owner)!
+  readonly #spare: Http2Request[] = []
   #retired = false
   #flushing = false
 
@@ -71,7 +76,9 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   /** Only where `canOpen`. */
   start(handler: UpstreamHandler): void {
     this.numRequests++
-    const request = new Http2Request(this, handler, this.#open)
+    const h2 = this.#session.open(NOBODY)!
+    const request = this.#spare.pop() ?? new Http2Request(this, handler, h2)
+    request.attach(handler, h2)
     handler.onReady(request)
   }
 
@@ -91,7 +98,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   onBytes(buf: Buffer, end: number): void {
     this.#session.receive(buf, 0, end)
     const touched = this.#touched
-    for (let i = 0; i < touched.length; i++) touched[i]!.endRead()
+    for (let i = 0; i < touched.length; i++) if (touched[i]!.isTouched) touched[i]!.endRead()
     touched.length = 0
   }
 
@@ -100,6 +107,10 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     if (request.isTouched) return
     request.isTouched = true
     this.#touched.push(request)
+  }
+
+  release(request: Http2Request): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(request)
   }
 
   onRequest(): StreamHandler {

@@ -1,6 +1,6 @@
 /**
  * One exchange on an HTTP/2 link: between a stream of the proxy and one of the session.
- * In: calls of its handler, events of the session. Out: calls on both. Serves one exchange only.
+ * In: calls of its handler, events of the session. Out: calls on both. Serves one exchange after another.
  */
 import { BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { Head } from '../codec/head.ts'
@@ -19,30 +19,49 @@ export interface Http2RequestOwner {
   readonly isGone: boolean
   readonly hasServed: boolean
   touch(request: Http2Request): void
+  /** Its exchange is over and told: it may serve another. */
+  release(request: Http2Request): void
 }
 
 export class Http2Request implements UpstreamExchange, StreamHandler {
   readonly encoder: Http2HeadEncoder
-  readonly reused: boolean
+  reused = false
   /** In the list of those touched in this read. */
   isTouched = false
   readonly #owner: Http2RequestOwner
-  readonly #handler: UpstreamHandler
-  readonly #h2: Http2Stream
-  readonly #generation: number
+  #handler: UpstreamHandler
+  #h2: Http2Stream
+  #generation = 0
   #over = false
   #requestEnded = false
   #responseEnded = false
   #isTunnel = false
   #queues = false
+  /** Its exchange ended well, so nobody holds on to it. */
+  #isFree = false
 
-  constructor(owner: Http2RequestOwner, handler: UpstreamHandler, open: (owner: StreamHandler) => Http2Stream) {
+  /** `h2`: opened for `handler`; `attach` makes it this one's. */
+  constructor(owner: Http2RequestOwner, handler: UpstreamHandler, h2: Http2Stream) {
     this.#owner = owner
     this.#handler = handler
-    this.reused = owner.hasServed
-    this.#h2 = open(this)
-    this.#generation = this.#h2.generation
-    this.encoder = new Http2HeadEncoder(this.#h2)
+    this.#h2 = h2
+    this.encoder = new Http2HeadEncoder(h2)
+  }
+
+  /** Begins an exchange; the last one is over. */
+  attach(handler: UpstreamHandler, h2: Http2Stream): void {
+    this.#handler = handler
+    this.#h2 = h2
+    this.#generation = h2.generation
+    this.reused = this.#owner.hasServed
+    h2.owner = this
+    this.encoder.use(h2)
+    this.#over = false
+    this.#requestEnded = false
+    this.#responseEnded = false
+    this.#isTunnel = false
+    this.#queues = false
+    this.#isFree = false
   }
 
   get peerId(): string {
@@ -88,8 +107,10 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
   }
   resume(): void {
     if (this.#over) return
+    const inRead = this.isTouched
     this.#h2.resume()
-    if (!this.#over && !this.isTouched) this.#handler.onReadEnd()
+    // what was held came outside of a read of the link: nobody else says that it is over
+    if (!inRead) this.endRead()
   }
   cancel(): void {
     this.#leave(CANCEL)
@@ -99,6 +120,7 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
   endRead(): void {
     this.isTouched = false
     if (!this.#over) this.#handler.onReadEnd()
+    else if (this.#isFree) this.#owner.release(this)
   }
 
   // ---- the response, from the session
@@ -127,8 +149,11 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
   onEnd(): void {
     if (this.#over) return
     this.#responseEnded = true
-    if (!this.#isTunnel || this.#requestEnded) this.#leave(this.#requestEnded ? null : NO_ERROR)
+    const whole = !this.#isTunnel || this.#requestEnded
+    if (whole) this.#leave(this.#requestEnded ? null : NO_ERROR)
     this.#handler.onEnd()
+    this.#isFree = whole
+    if (whole && !this.isTouched) this.#owner.release(this)
   }
 
   onReset(_h2: Http2Stream, code: ErrorCode, remote: boolean): void {

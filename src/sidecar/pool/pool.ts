@@ -177,8 +177,7 @@ export class Pool implements Http1Owner, Http2Owner {
       link.retire()
       return
     }
-    link.idleSinceMs = this.#nowMs()
-    this.#armSweep()
+    this.#armSweep() // how long it is idle is asked then
   }
 
   onLinkClosed(link: Http2Link): void {
@@ -291,6 +290,10 @@ export class Pool implements Http1Owner, Http2Owner {
   #closeOld(): void {
     const nowMs = this.#nowMs()
     const { idleTimeoutMs } = this.#settings
+    for (const link of this.#links) {
+      if (link.numRequests !== link.numRequestsSeen) link.idleSinceMs = nowMs
+      link.numRequestsSeen = link.numRequests
+    }
     const idle = [...this.#idle, ...this.#links.filter((link) => link.isIdle)]
     let oldestMs = Infinity
     for (const connection of idle) {

@@ -14,6 +14,10 @@ export interface DeadlineHandler {
 /** A tunnel half closed and silent: the other side has probably forgotten (else connections would gather). */
 const HALF_CLOSED_IDLE_MS = 5 * 60 * 1000
 
+/** Silence is noticed up to a part of itself late: looking at the clock for every byte costs more. */
+const LOOKS = 8
+const MIN_LOOK_MS = 100
+
 export class Deadlines {
   readonly #wheel: TimerWheel
   readonly #nowMs: () => number
@@ -24,6 +28,8 @@ export class Deadlines {
   readonly #onIdle: () => void
   #idleMs = 0
   #activeMs = 0
+  /** Something has moved since `#activeMs`: when, is only asked for by the timer. */
+  #moved = false
   #running = false
 
   constructor(wheel: TimerWheel, nowMs: () => number, handler: DeadlineHandler) {
@@ -39,6 +45,7 @@ export class Deadlines {
   /** An exchange begins. `idleMs` 0: silence has no end. The timer of the last one may still run: it looks at the clock. */
   begin(nowMs: number, idleMs: number): void {
     this.#running = true
+    this.#moved = false
     this.#activeMs = nowMs
     this.#idleMs = idleMs
     if (idleMs > 0 && !this.#idle.armed) this.#wheel.schedule(this.#idle, idleMs)
@@ -55,8 +62,9 @@ export class Deadlines {
     if (this.#idleMs === 0 || this.#idleMs > HALF_CLOSED_IDLE_MS) this.setIdle(HALF_CLOSED_IDLE_MS)
   }
 
+  // hot: no clock
   active(): void {
-    this.#activeMs = this.#nowMs()
+    this.#moved = true
   }
 
   armRoute(ms: number): void {
@@ -91,8 +99,11 @@ export class Deadlines {
 
   #checkIdle(): void {
     if (!this.#running) return
-    const leftMs = this.#idleMs - (this.#nowMs() - this.#activeMs)
+    const nowMs = this.#nowMs()
+    if (this.#moved) this.#activeMs = nowMs // at the latest now: silence is counted from the last look
+    this.#moved = false
+    const leftMs = this.#idleMs - (nowMs - this.#activeMs)
     if (leftMs <= 0) this.#onIdle()
-    else this.#wheel.schedule(this.#idle, leftMs)
+    else this.#wheel.schedule(this.#idle, Math.min(leftMs, Math.max(MIN_LOOK_MS, this.#idleMs / LOOKS)))
   }
 }

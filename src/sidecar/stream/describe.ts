@@ -1,8 +1,10 @@
 /** What the record says of a request and its connection at the start, and of its outcome. */
+import { ascii, LastText, startsWith } from '../codec/bytes.ts'
 import type { Head } from '../codec/head.ts'
 import { nameId } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ResetFault } from '../pool/upstream.ts'
+import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { PEER_PROTOCOL_HTTP2 } from './headers.ts'
 import { parseGrpcTimeout } from './grpc.ts'
@@ -19,17 +21,36 @@ const PEER_PROTOCOL = nameId('x-envoy-peer-protocol')
 const PEER_METADATA = nameId('x-envoy-peer-metadata')
 const ORIGINAL_PATH = nameId('x-envoy-original-path')
 
+const GRPC = ascii('application/grpc')
+
+/** What requests of one connection mostly repeat, so that the same text is made once. */
+export class RequestTexts {
+  readonly userAgent = new LastText()
+  readonly metadata = new LastText()
+  knownMetadata = ''
+  source: Workload = UNKNOWN_WORKLOAD
+}
+
 // hot
-export function describeRequest(x: Exchange, head: Head, settings: HttpSettings, info: ConnectionInfo): void {
+export function describeRequest(
+  x: Exchange,
+  head: Head,
+  settings: HttpSettings,
+  info: ConnectionInfo,
+  texts: RequestTexts,
+): void {
   const { proxy, inbound, generateRequestId } = settings
   x.inbound = inbound
   x.startMs = proxy.nowMs()
   x.startEpochMs = proxy.nowEpochMs()
   x.requestId = head.get(REQUEST_ID)
   if (x.requestId === '' && generateRequestId) x.requestId = requestId()
-  x.userAgent = head.get(USER_AGENT)
+  const userAgent = head.find(USER_AGENT)
+  if (userAgent >= 0)
+    x.userAgent = texts.userAgent.read(head.bytes, head.valueStart(userAgent), head.valueEnd(userAgent))
   x.forwardedFor = head.get(FORWARDED_FOR)
-  if (head.get(CONTENT_TYPE).startsWith('application/grpc')) {
+  const type = head.find(CONTENT_TYPE)
+  if (type >= 0 && startsWith(head.bytes, head.valueStart(type), head.valueEnd(type), GRPC)) {
     x.protocol = 'grpc'
     x.grpcTimeoutMs = parseGrpcTimeout(head.get(GRPC_TIMEOUT))
   }
@@ -48,8 +69,17 @@ export function describeRequest(x: Exchange, head: Head, settings: HttpSettings,
   x.mutualTls = true
   x.cameAsHttp2 = head.get(PEER_PROTOCOL) === PEER_PROTOCOL_HTTP2
   x.originalPath = head.get(ORIGINAL_PATH)
-  const metadata = head.get(PEER_METADATA)
-  if (metadata !== '') x.source = decodePeerMetadata(metadata)
+  const metadata = head.find(PEER_METADATA)
+  if (metadata >= 0)
+    x.source = sourceOf(texts, texts.metadata.read(head.bytes, head.valueStart(metadata), head.valueEnd(metadata)))
+}
+
+function sourceOf(texts: RequestTexts, metadata: string): Workload {
+  if (metadata !== texts.knownMetadata) {
+    texts.knownMetadata = metadata
+    texts.source = decodePeerMetadata(metadata)
+  }
+  return texts.source
 }
 
 /** What gRPC says of the outcome, in trailers or in the only head. */

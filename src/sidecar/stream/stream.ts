@@ -18,7 +18,7 @@ import { chooseCluster, type ForwardAction } from '../route/action.ts'
 import { findRoute, type RouteTable, type VirtualHost } from '../route/table.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { type DeadlineHandler, Deadlines } from './deadlines.ts'
-import { describeRequest, describeTrailers, markOutcome, markReset } from './describe.ts'
+import { describeRequest, describeTrailers, markOutcome, markReset, RequestTexts } from './describe.ts'
 import type { DownstreamPeer } from './downstream-peer.ts'
 import { grpcReply } from './grpc.ts'
 import { type AttemptMarks, encodeRequest, markAttempt } from './headers.ts'
@@ -41,6 +41,7 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
   readonly #info: ConnectionInfo
   readonly #deadlines: Deadlines
   readonly #attempts = new Attempts()
+  readonly #texts = new RequestTexts()
   readonly #selection = new Selection()
   readonly #replaySink = {
     onBody: (buf: Buffer, start: number, end: number): void => this.#upstream?.sendBody(buf, start, end),
@@ -99,7 +100,7 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
     this.#attempts.begin()
     this.#upstreamPaused = false
     this.#action = null
-    describeRequest(this.x, head, this.#settings, this.#info)
+    describeRequest(this.x, head, this.#settings, this.#info, this.#texts)
     this.#deadlines.begin(this.x.startMs, this.#settings.protocol.streamIdleTimeoutMs)
     this.#inRead = true
     this.#route(head)

@@ -78,7 +78,7 @@ export class HeadReader {
     this.#emptyLines = 0
     this.#carryBytes = 0
     if (this.#carry.length > 8192) this.#carry = EMPTY
-    this.head.count = 0
+    this.head.clearFields()
     this.head.bytes = EMPTY
   }
 

@@ -12,9 +12,14 @@ const CONTENT_LENGTH = headerName('content-length')
 const SMALL = Array.from({ length: 1024 }, (_, n) => String(n))
 
 export class Http2HeadEncoder implements HeadEncoder {
-  readonly #stream: Http2Stream
+  #stream: Http2Stream
 
   constructor(stream: Http2Stream) {
+    this.#stream = stream
+  }
+
+  /** Serves one stream after another. */
+  use(stream: Http2Stream): void {
     this.#stream = stream
   }
 

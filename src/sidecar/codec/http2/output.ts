@@ -21,6 +21,7 @@ import {
 import type { ErrorCode } from './errors.ts'
 
 const SLAB_BYTES = 16 * 1024
+const MAX_SLAB_BYTES = 128 * 1024
 /** Up to here a copy is cheaper than a second buffer in the write; what is not longer is never kept by reference. */
 export const JOIN_BYTES = 8 * 1024
 const LOOP_BYTES = 128
@@ -230,7 +231,10 @@ export class Output {
     const keepFrom = this.#openAt >= 0 ? this.#openAt : at
     if (keepFrom > this.#start) this.#list.push(buf.subarray(this.#start, keepFrom))
     const kept = at - keepFrom
-    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, (kept + bytes) * (kept > 0 ? 2 : 1)))
+    // a connection that fills its slab in a turn gets a larger one, so that later turns leave none behind
+    const slab = Buffer.allocUnsafeSlow(
+      Math.max(SLAB_BYTES, Math.min(MAX_SLAB_BYTES, buf.length * 2), (kept + bytes) * (kept > 0 ? 2 : 1)),
+    )
     if (kept > 0) buf.copy(slab, 0, keepFrom, at)
     this.buf = slab
     this.at = kept
