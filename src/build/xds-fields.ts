@@ -78,7 +78,8 @@ export const XDS_FIELDS: Record<string, string> = {
     'codec_type stat_prefix rds route_config http_filters tracing common_http_protocol_options http_protocol_options server_name access_log use_remote_address forward_client_cert_details set_current_client_cert_details stream_idle_timeout request_headers_timeout request_timeout drain_timeout delayed_close_timeout max_request_headers_kb generate_request_id http2_protocol_options upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
     'upgrade_type enabled',
-  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing': '',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing':
+    'client_sampling random_sampling overall_sampling',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject uri dns',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',

@@ -97,7 +97,7 @@ export class DataPlane {
     this.#wheel = new TimerWheel(clock)
     const dialer: Dialer = {
       wheel: this.#wheel,
-      tls: createTlsDialer(credentials, this.#files),
+      tls: createTlsDialer(credentials, this.#files, clock),
       ownAddress: ownAddressOf(options),
     }
     this.#proxy = {
@@ -117,7 +117,7 @@ export class DataPlane {
       proxy: this.#proxy,
       dialer,
       ownId: () => credentials.current()?.spiffeId ?? '',
-      acceptor: (tls: ChainTls) => createAcceptor(credentials, this.#files, tls),
+      acceptor: (tls: ChainTls) => createAcceptor(credentials, this.#files, tls, clock),
       onCapture: (raw: Socket, own: Listener, opening: Opening, rest: Buffer | null) => {
         this.#dispatch(raw, rest, originOf(raw, opening), own)
       },

@@ -11,6 +11,9 @@ export type RequestProtocol = 'http' | 'grpc' | 'tcp'
 /** Why a filter does not let it pass. */
 export type FilterFault = 'rbac_denied'
 
+/** What the request itself says that makes an answer without a route. */
+export type RequestFault = 'path_refused' | 'path_redirect' | 'bad_max_forwards' | 'last_hop' | 'loop'
+
 export class Exchange {
   inbound = false
   protocol: RequestProtocol = 'http'
@@ -28,6 +31,12 @@ export class Exchange {
   forwardedFor = ''
   /** Set where a rewrite changed the path. */
   originalPath = ''
+  /** Of OPTIONS: what the next proxy may still pass on; -1: it does not say. */
+  maxForwards = -1
+  /** Proxies of this kind that it has gone through, this one included; 0: not told. */
+  hops = 0
+  /** What goes on as `traceparent`; '' where there is no tracing. */
+  traceParent = ''
 
   // time: monotonic ms for differences, epoch ms for the log
   startMs = 0
@@ -38,8 +47,8 @@ export class Exchange {
   /** ms from sending the request to the first byte of the response; -1: none came. */
   upstreamServiceMs = -1
 
-  /** Set by a filter that answers. */
-  fault: FilterFault | '' = ''
+  /** Set by what answers before a route does. */
+  fault: FilterFault | RequestFault | '' = ''
 
   // the outcome
   responseCode = 0
@@ -89,6 +98,9 @@ export class Exchange {
     this.userAgent = ''
     this.forwardedFor = ''
     this.originalPath = ''
+    this.maxForwards = -1
+    this.hops = 0
+    this.traceParent = ''
     this.startMs = 0
     this.startEpochMs = 0
     this.durationMs = 0

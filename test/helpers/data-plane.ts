@@ -231,6 +231,7 @@ export function httpChain(init: ManagerInit, more: Partial<XdsChain> = {}): XdsC
     ...(init.rds === undefined ? { routeConfig: init.routeConfig ?? {} } : { rds: { routeConfigName: init.rds } }),
     serverName: init.inbound === true ? 'istio-envoy' : 'envoy',
     forwardClientCertDetails: init.inbound === true ? 2 : 0,
+    httpProtocolOptions: { acceptHttp_10: true },
     http2ProtocolOptions: { allowConnect: true },
   })
   return { filters: [{ name: 'envoy.filters.network.http_connection_manager', typedConfig }], ...more }

@@ -49,9 +49,11 @@ export class Cluster {
       maxConnections: spec.maxConnections,
       maxPending: spec.maxPending,
       maxRequests: spec.maxRequests,
+      ...retryLimits(spec),
       numConnections: 0,
       numPending: 0,
       numRequests: 0,
+      numRetries: 0,
     }
     this.#picker = new PICKERS[spec.lbPolicy](context.random)
     if (spec.kind === 'static') this.setEndpoints(spec.endpoints)
@@ -70,6 +72,7 @@ export class Cluster {
     this.limits.maxConnections = spec.maxConnections
     this.limits.maxPending = spec.maxPending
     this.limits.maxRequests = spec.maxRequests
+    Object.assign(this.limits, retryLimits(spec))
     if (rebuild) this.#dropAll()
     this.setEndpoints(spec.kind === 'static' ? spec.endpoints : this.#specs)
   }
@@ -179,6 +182,11 @@ export class Cluster {
       unused.map(([key]) => key),
     )
   }
+}
+
+function retryLimits({ protocol }: ClusterSpec): Pick<Limits, 'maxRetries' | 'retryPercent' | 'minRetries'> {
+  const { maxRetries, retryBudget } = protocol
+  return { maxRetries, retryPercent: retryBudget?.percent ?? -1, minRetries: retryBudget?.minConcurrency ?? 0 }
 }
 
 function drop(endpoints: Map<string, Endpoint>, keys: readonly string[]): void {

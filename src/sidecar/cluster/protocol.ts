@@ -15,7 +15,6 @@ type Thresholds = envoy.config.cluster.v3.CircuitBreakers.Thresholds
 const { HeadersWithUnderscoresAction: UNDERSCORES } = envoy.config.core.v3.HttpProtocolOptions
 const DEFAULT_MAX_HEADERS = 100
 const DEFAULT_KEEPALIVE_TIMEOUT_MS = 10_000
-const DEFAULT_MAX_RETRIES = 3
 const DEFAULT_RETRY_PERCENT = 20
 const DEFAULT_RETRY_CONCURRENCY = 3
 
@@ -80,12 +79,14 @@ export function compileUpstream(
     http2: compileHttp2(config?.http2ProtocolOptions),
     common: compileCommon(options?.commonHttpProtocolOptions),
     bufferLimitBytes: bufferLimitBytes ?? null,
-    maxRetries: thresholds?.maxRetries?.value ?? DEFAULT_MAX_RETRIES,
-    retryBudget: budget
-      ? {
-          percent: budget.budgetPercent?.value ?? DEFAULT_RETRY_PERCENT,
-          minConcurrency: budget.minRetryConcurrency?.value ?? DEFAULT_RETRY_CONCURRENCY,
-        }
-      : null,
+    maxRetries: thresholds?.maxRetries?.value ?? Infinity,
+    // who says neither has the budget: a fixed number is too many for few requests, or too few for many
+    retryBudget:
+      budget || !thresholds?.maxRetries
+        ? {
+            percent: budget?.budgetPercent?.value ?? DEFAULT_RETRY_PERCENT,
+            minConcurrency: budget?.minRetryConcurrency?.value ?? DEFAULT_RETRY_CONCURRENCY,
+          }
+        : null,
   }
 }

@@ -10,8 +10,8 @@ import type { HeaderName } from './names.ts'
 export type OwnField = readonly [HeaderName, string]
 
 export interface HeadEncoder {
-  /** `protocol`: of an upgrade or extended CONNECT, else ''. */
-  request(method: string, path: string, authority: string, protocol: string): void
+  /** `protocol`: of an upgrade or extended CONNECT, else ''. `sensitive`: as `Head.sensitivePseudos`. */
+  request(method: string, path: string, authority: string, protocol: string, sensitive: number): void
   status(status: number): void
   /** Fields of a head but those in `drop` (by id) and dropped ones. */
   fields(head: Head, drop: Uint8Array): void

@@ -5,16 +5,28 @@
 import { latin1 } from './bytes.ts'
 import { NUM_NAMES } from './names.ts'
 
-/** More fields than this in one head is taken for an attack on memory and time (431). */
+/** More fields than this in one head is taken for an attack on memory and time (431), where the configuration says nothing. */
 export const MAX_FIELDS = 100
+/** What a sidecar adds does not count against what its program may send. */
+const MESH_FIELDS = 28
 /** Per field: name start, name end, value start, value end, id, hash of the name, whether it is sensitive. */
 const STRIDE = 7
-/** One more than may come: cookies are joined into a field of their own (RFC 9113 section 8.2.3). */
-const ROOM = MAX_FIELDS + 1
+/** As many as most heads have; it grows. */
+const ROOM = 32
 const EMPTY = Buffer.alloc(0)
 const FIRST_SLAB_BYTES = 1024
 /** A slab that one large head has grown over this is not kept. */
 const KEPT_SLAB_BYTES = 8 * 1024
+
+/** How many fields a connection's peer may send: `peerId` names another sidecar, '' is anybody else. */
+export function fieldsOf(maxFields: number, peerId: string): number {
+  return peerId === '' ? maxFields : maxFields + MESH_FIELDS
+}
+
+/** Bytes of its fields, without the start line. */
+export function sizeOf(head: Head): number {
+  return head.count === 0 ? 0 : head.valueEnd(head.count - 1) - head.nameStart(0)
+}
 
 /**
  * A parsed head: ranges into `bytes`. Valid until its reader is reset. A name stands there in the case it came in
@@ -42,7 +54,7 @@ export class Head {
   count = 0
   /** HTTP/2: pseudo-headers that came as never indexed, and so go on (RFC 7541 section 7.1.3); by `PSEUDO_BIT`. */
   sensitivePseudos = 0
-  readonly #fields = new Int32Array(ROOM * STRIDE)
+  #fields = new Int32Array(ROOM * STRIDE)
   /** By id: index of the first field with it, or -1. */
   readonly #first = new Int16Array(NUM_NAMES).fill(-1)
   #slab = EMPTY
@@ -134,6 +146,7 @@ export class Head {
   ): void {
     if (id > 0 && this.#first[id]! < 0) this.#first[id] = this.count
     const at = this.count++ * STRIDE
+    if (at === this.#fields.length) this.#grow()
     this.#fields[at] = nameStart
     this.#fields[at + 1] = nameEnd
     this.#fields[at + 2] = valueStart
@@ -141,6 +154,12 @@ export class Head {
     this.#fields[at + 4] = id
     this.#fields[at + 5] = hash
     this.#fields[at + 6] = sensitive ? 1 : 0
+  }
+
+  #grow(): void {
+    const larger = new Int32Array(this.#fields.length * 2)
+    larger.set(this.#fields)
+    this.#fields = larger
   }
 
   /** @internal empties the head, and gives it a slab of its own to be written to */

@@ -50,6 +50,7 @@ const NAMES = [
   'x-b3-spanid',
   'x-b3-parentspanid',
   'b3',
+  'x-pocketmesh-hops',
 ] as const
 
 export type KnownName = Exclude<(typeof NAMES)[number], ''>

@@ -4,8 +4,9 @@ export interface Http1Settings {
   /** Absolute-form targets are read as requests to that host. */
   allowAbsoluteUrl: boolean
   acceptHttp10: boolean
-  /** Host of an HTTP/1.0 request that names none; '': such a request is refused. */
+  /** Host of an HTTP/1.0 request that names none; '': the address that was dialled. */
   defaultHostForHttp10: string
+  /** Towards an upstream: it takes trailers of requests. Those of answers go to clients that ask for them. */
   enableTrailers: boolean
 }
 
@@ -40,8 +41,8 @@ export interface DownstreamProtocol {
   http1: Http1Settings
   http2: Http2Settings
   common: CommonSettings
-  /** Lower case: `websocket`, `connect`. */
-  upgrades: readonly string[]
+  /** By type in lower case (`websocket`, `connect`): whether it is allowed; `null`: all but CONNECT are. */
+  upgrades: ReadonlyMap<string, boolean> | null
   streamIdleTimeoutMs: number
   requestTimeoutMs: number
   drainTimeoutMs: number
@@ -61,6 +62,7 @@ export interface UpstreamProtocol {
   http2: Http2Settings
   common: CommonSettings
   bufferLimitBytes: number | null
+  /** Under way at a time. */
   maxRetries: number
   /** Share of the requests under way that may be retries, in percent; `null`: maxRetries counts. */
   retryBudget: { percent: number; minConcurrency: number } | null
@@ -71,7 +73,7 @@ export interface RouteProtocol {
   /** `null`: as the connection manager says. */
   idleTimeoutMs: number | null
   maxStreamDurationMs: number | null
-  /** Upper bound for grpc-timeout; `null`: the field is not looked at; 0: it counts as it stands. */
+  /** Upper bound for grpc-timeout, and its default; `null` or 0: it counts as it stands. */
   maxGrpcTimeoutMs: number | null
   /** By upgrade type in lower case: whether it is allowed here. */
   upgrades: ReadonlyMap<string, boolean>

@@ -11,6 +11,7 @@ export const BAD_MESSAGE = 400
 export const NOT_SERVED = 405
 export const TARGET_TOO_LONG = 414
 export const EXPECTATION_FAILED = 417
+export const UPGRADE_REQUIRED = 426
 export const HEAD_TOO_LARGE = 431
 export const UNKNOWN_CODING = 501
 export const BAD_VERSION = 505

@@ -10,6 +10,7 @@ import { compileDownstream } from './protocol.ts'
 import { compileFileTls } from '../tls/files.ts'
 import { compileHttpFilters, compileNetworkFilter } from '../filter/compile.ts'
 import type { HttpSettings, ProxyContext, TcpSettings } from '../stream/context.ts'
+import type { TraceSettings } from '../stream/trace.ts'
 import type { RouteCell } from '../route/table.ts'
 import { envoy } from '../../xds/generated/xds.js'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
@@ -22,6 +23,7 @@ import type { ChainTls, FilterChain, ListenerSpec } from './filter-chain.ts'
 type Listener = envoy.config.listener.v3.Listener
 type XdsChain = envoy.config.listener.v3.FilterChain
 type Manager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+type Tracing = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing
 type XdsTcpProxy = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
 
 /** What a compiled listener refers to. */
@@ -163,7 +165,18 @@ function compileManager(manager: Manager, side: Side, refs: ListenerRefs): HttpS
     idleTimeoutMs: durationMs(manager.commonHttpProtocolOptions?.idleTimeout, DEFAULT_IDLE_MS) || DEFAULT_IDLE_MS,
     headersTimeoutMs: durationMs(manager.requestHeadersTimeout, 0) || DEFAULT_HEADERS_MS,
     maxHeadBytes: (manager.maxRequestHeadersKb?.value ?? DEFAULT_MAX_HEAD_KB) * 1024,
+    tracing: manager.tracing ? compileTracing(manager.tracing) : null,
     protocol: compileDownstream(manager, side.bufferLimitBytes()),
+  }
+}
+
+/** Where nothing is said, all are sampled, as in Envoy. */
+function compileTracing({ randomSampling, clientSampling, overallSampling }: Tracing): TraceSettings {
+  const percent = (p: envoy.type.v3.Percent | null | undefined): number => p?.value ?? (p ? 0 : 100)
+  return {
+    randomSampling: percent(randomSampling),
+    clientSampling: percent(clientSampling),
+    overallSampling: percent(overallSampling),
   }
 }
 

@@ -8,6 +8,8 @@ export interface Downlink extends TunnelSide {
   info: ConnectionInfo
   /** What TLS has agreed on, '' for nothing. */
   alpn: string
+  /** How long the peer's certificate is still good for; Infinity where it showed none. */
+  lifeMs: number
 }
 
 /** What is known of a connection before its own first byte; `null` where its socket says it. */

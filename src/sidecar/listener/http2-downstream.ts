@@ -6,8 +6,10 @@
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
+import { fieldsOf } from '../codec/head.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
+import { Keepalive } from '../codec/http2/keepalive.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
 import type { SessionHandler } from '../codec/http2/options.ts'
 import { Session } from '../codec/http2/session.ts'
@@ -19,14 +21,13 @@ import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 import { HeadTexts } from './head-texts.ts'
 import { Http2Exchange, type Http2ExchangeOwner } from './http2-exchange.ts'
 import { Linger } from './linger.ts'
+import { StallGuard } from './stall.ts'
 
 const OPEN = 0
 const DRAINING = 1
 const CLOSING = 2
 const CLOSED = 3
 
-/** A round trip to anywhere near: who had not heard of the end has sent its last request by then. */
-const SHUTDOWN_MS = 100
 /** Free exchanges that are kept for the next requests. */
 const MAX_SPARE = 64
 const LOOK_MS = 1000
@@ -48,7 +49,10 @@ export class Http2Downstream
   readonly #shutdown = new TimerEntry(() => this.#onShutdown())
   readonly #write = (buf: Buffer): boolean => this.#transport.write(buf)
   #state = OPEN
+  readonly #stall: StallGuard
+  readonly #keepalive: Keepalive | null
   #flushing = false
+  #numRequests = 0
   #lastMs: number
   /** A stream has ended since `#lastMs`. */
   #moved = false
@@ -57,13 +61,23 @@ export class Http2Downstream
     this.settings = settings
     this.info = link.info
     this.#owner = owner
-    this.#transport = openTransport(link)
-    this.#linger = new Linger(this.#transport, settings.proxy.wheel)
-    const { nowMs } = settings.proxy
-    const { http2 } = settings.protocol
+    const { nowMs, wheel } = settings.proxy
+    const { http2, common, bufferLimitBytes, delayedCloseTimeoutMs } = settings.protocol
+    const transport = openTransport(link, bufferLimitBytes)
+    this.#transport = transport
+    this.#linger = new Linger(transport, wheel, delayedCloseTimeoutMs)
+    this.#stall = new StallGuard(
+      wheel,
+      () => transport.bufferedBytes > 0,
+      () => transport.takenBytes,
+      () => this.destroy(),
+    )
     const budgets = sessionBudgets(http2, link.info.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
-    const limits = { maxHeaderListBytes: settings.maxHeadBytes, ...sessionLimits(http2) }
+    const maxFields = fieldsOf(common.maxHeaders, link.info.peerId)
+    const limits = { maxHeaderListBytes: settings.maxHeadBytes, ...sessionLimits(http2), maxFields }
     this.#session = new Session({ role: 'server', limits, budgets, nowMs }, this)
+    const { keepalive } = http2
+    this.#keepalive = keepalive === null ? null : new Keepalive(this.#session, wheel, keepalive, () => this.destroy())
     this.#lastMs = nowMs()
     this.#transport.attach(this)
     settings.proxy.wheel.schedule(this.#timer, settings.headersTimeoutMs)
@@ -86,7 +100,7 @@ export class Http2Downstream
     if (this.#state !== OPEN) return
     this.#state = DRAINING
     this.#session.shutdown()
-    this.settings.proxy.wheel.schedule(this.#shutdown, SHUTDOWN_MS)
+    this.settings.proxy.wheel.schedule(this.#shutdown, this.settings.protocol.drainTimeoutMs)
   }
 
   recheck(): void {
@@ -120,6 +134,8 @@ export class Http2Downstream
     const exchange = this.#spare.pop() ?? new Http2Exchange(this)
     exchange.attach(h2)
     exchange.place = this.#active.push(exchange) - 1
+    const max = this.settings.protocol.common.maxRequestsPerConnection
+    if (max > 0 && ++this.#numRequests >= max) this.drain()
     return exchange
   }
 
@@ -181,6 +197,7 @@ export class Http2Downstream
     output.take(this.#write)
     this.#transport.uncork()
     if (this.#transport.heldBytes === 0) output.reuse()
+    if (this.#transport.bufferedBytes > 0) this.#stall.watch()
   }
 
   onDrain(): void {
@@ -235,5 +252,7 @@ export class Http2Downstream
     const { wheel } = this.settings.proxy
     wheel.cancel(this.#timer)
     wheel.cancel(this.#shutdown)
+    this.#stall.stop()
+    this.#keepalive?.stop()
   }
 }

@@ -10,11 +10,14 @@ import { CANCEL, type ErrorCode, INTERNAL_ERROR, NO_ERROR } from '../codec/http2
 import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import { dropForbiddenTrailers } from '../codec/trailers.ts'
+import { readUnderscores } from '../codec/underscores.ts'
 import { BAD_MESSAGE } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
 import { encodeInterim, encodeOwnFields, encodeResponseFields } from '../stream/headers.ts'
 import { Stream } from '../stream/stream.ts'
+import { Pace } from './pace.ts'
+import { StallGuard } from './stall.ts'
 import type { HeadTexts } from './head-texts.ts'
 import { resolveTarget } from './request-target.ts'
 
@@ -42,6 +45,10 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   #out: Http2HeadEncoder | null = null
   #requestEnded = false
   #sentEnd = false
+  #expectContinue = false
+  /** Made when they are first wanted: most requests have no body, and most readers read. */
+  #pace: Pace | null = null
+  #stall: StallGuard | null = null
   /** The session queues what we send. */
   #queues = false
 
@@ -66,37 +73,63 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
 
   /** The connection is gone. */
   close(): void {
+    this.#pace?.close()
+    this.#stall?.stop()
     this.#stream.close()
   }
 
   /** The events of one read are over. */
   endRead(): void {
     this.isTouched = false
-    if (this.#stream.isActive) this.#stream.onRequestReadEnd()
+    if (!this.#stream.isActive) return
+    this.#stream.onRequestReadEnd()
+    if (!this.#requestEnded) this.#watchPace()
+  }
+
+  /** Streams of messages, tunnels, and who waits for leave to send come at their own pace. */
+  #watchPace(): void {
+    const { x, upgrade, isAnswered } = this.#stream
+    if (!this.#stream.wantsBody) return // nobody does yet
+    if (upgrade !== '' || isAnswered || x.protocol === 'grpc') this.#pace?.end()
+    else if (this.#pace?.isRunning !== true && (!this.#expectContinue || x.bytesReceived > 0)) {
+      this.#pace ??= new Pace(
+        this.#owner.settings.proxy,
+        () => x.bytesReceived,
+        () => this.#stream.onPeerStalled('slow_body'),
+      )
+      this.#pace.begin()
+    }
   }
 
   // ---- the request, from the session
 
   onHead(h2: Http2Stream, head: Head, framing: BodyFraming): void {
     const { x } = this.#stream
-    const { texts, info } = this.#owner
+    const { texts, info, settings } = this.#owner
+    const { protocol: rules } = settings
     x.reset()
     x.httpVersion = 'HTTP/2'
     x.method = texts.method.read(head.bytes, head.methodStart, head.methodEnd)
     x.authority = texts.authority.read(head.bytes, head.authorityStart, head.authorityEnd)
     const protocol = head.text(head.protocolStart, head.protocolEnd).toLowerCase()
     this.#requestEnded = framing.kind === BODY_NONE
+    this.#expectContinue = framing.expectContinue
+    const isConnect = protocol === '' && x.method === 'CONNECT'
     if (protocol !== '') x.method = 'GET' // an upgrade by another name: routes and rules see it as one (as in Envoy)
-    else if (x.method === 'CONNECT' || x.method === 'TRACE') {
-      this.#refuse(NOT_ALLOWED)
+    if (x.method === 'TRACE') {
+      this.#refuse(NOT_ALLOWED, '', 'method_not_allowed')
       return
     }
-    if (!resolveTarget(x, texts.target.read(head.bytes, head.targetStart, head.targetEnd), info)) {
-      this.#refuse(BAD_MESSAGE)
+    if (
+      (rules.common.underscores !== 'allow' && !readUnderscores(head, rules.common.underscores)) ||
+      (!isConnect && !resolveTarget(x, texts.target.read(head.bytes, head.targetStart, head.targetEnd), info, rules))
+    ) {
+      this.#refuse(BAD_MESSAGE, 'DPE', 'http2.invalid_header')
       return
     }
     this.#owner.touch(this)
-    this.#stream.begin(head, protocol === '' ? framing : NO_BODY, protocol)
+    const upgrade = isConnect ? 'connect' : protocol
+    this.#stream.begin(head, upgrade === '' ? framing : NO_BODY, upgrade)
     // what comes before anybody can take it waits in the session, within the stream's window
     if (this.#h2 !== null && !this.#requestEnded && !this.#stream.wantsBody) h2.pause()
   }
@@ -115,6 +148,7 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   onEnd(): void {
     const wasEnded = this.#requestEnded
     this.#requestEnded = true
+    this.#pace?.end()
     if (wasEnded || !this.#stream.isActive) return // it was known from the head
     this.#owner.touch(this)
     this.#stream.onRequestEnd()
@@ -122,6 +156,8 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
 
   onReset(): void {
     this.#h2 = null
+    this.#pace?.end()
+    this.#stall?.stop()
     this.#stream.onDownstreamGone()
     this.#owner.release(this)
   }
@@ -134,6 +170,7 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   // ---- for the stream
 
   resumeRequest(): void {
+    this.#pace?.resume()
     const inRead = this.isTouched
     this.#h2?.resume()
     // what was held came outside of a read of the connection: nobody else says that it is over
@@ -141,6 +178,7 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   }
 
   pauseRequest(): void {
+    this.#pace?.pause()
     this.#h2?.pause()
   }
 
@@ -156,9 +194,10 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     out.end(this.#sentEnd)
   }
 
+  /** Of a CONNECT, plain or extended, both answered by 200. */
   sendTunnel(head: Head): void {
     const out = this.#out!
-    encodeResponseFields(out, 101, head, this.#owner.settings, this.#stream.x.upstreamServiceMs)
+    encodeResponseFields(out, 200, head, this.#owner.settings, this.#stream.x.upstreamServiceMs)
     out.end(false)
   }
 
@@ -197,7 +236,19 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
 
   /** The connection writes by itself at the end of the turn. */
   flush(): boolean {
+    if (this.#queues && !this.#stream.isTunnel) this.#watchStall()
     return !this.#queues
+  }
+
+  /** A peer that opens no window holds what waits for it. */
+  #watchStall(): void {
+    this.#stall ??= new StallGuard(
+      this.#owner.settings.proxy.wheel,
+      () => this.#queues,
+      () => this.#stream.x.bytesSent - (this.#h2?.queuedBytes ?? 0),
+      () => this.#stream.onPeerStalled('stalled'),
+    )
+    this.#stall.watch()
   }
 
   abort(): void {
@@ -215,8 +266,9 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   }
 
   /** A request that no stream has seen. */
-  #refuse(status: number): void {
+  #refuse(status: number, flag: string, details: string): void {
     const out = this.#out!
+    this.#stream.onRefused(status, flag, details)
     encodeOwnFields(out, status, this.#owner.settings)
     out.end(true)
     this.#end(this.#requestEnded ? null : NO_ERROR)
@@ -226,6 +278,8 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   #end(code: ErrorCode | null): void {
     const h2 = this.#h2
     this.#h2 = null
+    this.#pace?.end()
+    this.#stall?.stop()
     if (h2 !== null && h2.generation === this.#generation) {
       h2.owner = NOBODY // what is queued still goes out
       if (code !== null) h2.reset(code)

@@ -4,25 +4,25 @@
  */
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Transport } from '../transport/transport.ts'
-
-const LINGER_MS = 1000
-/** A client that takes nothing for so long after the last answer is given up. */
-const WRITE_STALL_MS = 60_000
+import { WRITE_STALL_MS } from './stall.ts'
 
 export class Linger {
   readonly #transport: Transport
   readonly #wheel: TimerWheel
+  readonly #lingerMs: number
   readonly #timer = new TimerEntry(() => this.#onTimer())
-  #bytesWritten = -1
+  #takenBytes = -1
 
-  constructor(transport: Transport, wheel: TimerWheel) {
+  /** `lingerMs`: Envoy's delayed_close_timeout; 0 waits for nothing but our own bytes. */
+  constructor(transport: Transport, wheel: TimerWheel, lingerMs: number) {
     this.#transport = transport
     this.#wheel = wheel
+    this.#lingerMs = lingerMs
   }
 
   start(): void {
     this.#transport.end()
-    this.#wheel.schedule(this.#timer, LINGER_MS)
+    this.#wheel.schedule(this.#timer, this.#lingerMs)
   }
 
   cancel(): void {
@@ -30,9 +30,9 @@ export class Linger {
   }
 
   #onTimer(): void {
-    const { raw } = this.#transport
-    if (this.#transport.bufferedBytes > 0 && raw.bytesWritten !== this.#bytesWritten) {
-      this.#bytesWritten = raw.bytesWritten
+    const { bufferedBytes, takenBytes } = this.#transport
+    if (bufferedBytes > 0 && takenBytes !== this.#takenBytes) {
+      this.#takenBytes = takenBytes
       this.#wheel.schedule(this.#timer, WRITE_STALL_MS)
     } else this.#transport.destroy()
   }

@@ -7,6 +7,7 @@ import type net from 'node:net'
 import { addressLabel, localEnd, remoteEnd } from '../pool/address.ts'
 import type { Dialer } from '../pool/dial.ts'
 import type { ConnectionInfo, ProxyContext } from '../stream/context.ts'
+import { Life } from '../transport/life.ts'
 import { resetSide } from '../transport/reset.ts'
 import { type BindAddress, Binding } from './binding.ts'
 import type { Connection, ConnectHandler, ConnectionOwner, Downlink, Origin } from './connection.ts'
@@ -32,6 +33,8 @@ const HTTP1_NAMES = new Set(['http/1.0', 'http/1.1', 'istio-http/1.0', 'istio-ht
 /** A verified peer of a TLS connection. */
 export interface TlsPeer {
   spiffeId: string
+  /** How long its certificate is still good for. */
+  lifeMs: number
 }
 
 /** Handshakes of one chain; made by the data plane from tls/. */
@@ -61,11 +64,16 @@ export interface ListenerDeps {
   onConnect: ConnectHandler
 }
 
+/** What a listener remembers of a connection: the key of its chain, how long it may last. */
+interface Kept {
+  key: string
+  life: Life | null
+}
+
 export class Listener implements ConnectionOwner {
   spec: ListenerSpec
   readonly #deps: ListenerDeps
-  /** Each with the key of its chain. */
-  readonly #connections = new Map<Connection, string>()
+  readonly #connections = new Map<Connection, Kept>()
   readonly #filters: FilterCells = { http: new Map(), network: new Map() }
   /** By what their TLS asks for; kept across pushes. */
   readonly #acceptors = new Map<string, Acceptor>()
@@ -100,7 +108,7 @@ export class Listener implements ConnectionOwner {
   update(spec: ListenerSpec): void {
     this.spec = spec
     const keys = shareFilters(spec, this.#filters)
-    for (const [connection, key] of this.#connections) {
+    for (const [connection, { key }] of this.#connections) {
       if (keys.has(key)) connection.recheck()
       else connection.drain()
     }
@@ -160,7 +168,7 @@ export class Listener implements ConnectionOwner {
     if (this.#connections.size < chain.maxConnections) return false
     const key = chainKey(chain)
     let count = 0
-    for (const other of this.#connections.values()) if (other === key) count++
+    for (const other of this.#connections.values()) if (other.key === key) count++
     return count >= chain.maxConnections
   }
 
@@ -185,6 +193,7 @@ export class Listener implements ConnectionOwner {
       link.alpn = alpn
       if (peer !== null) {
         link.info.peerId = peer.spiffeId
+        link.lifeMs = peer.lifeMs
         const ownId = this.#deps.ownId()
         const by = ownId === '' ? '' : `By=${ownId};`
         link.info.clientCert = `${by}Hash=${certSha256};Subject="";URI=${peer.spiffeId}`
@@ -203,25 +212,37 @@ export class Listener implements ConnectionOwner {
     if (network.kind === 'http') {
       const { settings } = network
       const http2 = (next: Downlink, first: Buffer | null): void => {
-        this.#run(new Http2Downstream(next, settings, this), chain, first)
+        this.#run(new Http2Downstream(next, settings, this), next, chain, first)
       }
       if (settings.protocol.codec === 'http2' || HTTP2_NAMES.has(link.alpn)) http2(link, head)
       else {
         const connect = settings.forwardProxy ? onConnect : null
         const sniffs = settings.protocol.codec === 'auto' && !HTTP1_NAMES.has(link.alpn)
-        this.#run(new Downstream(link, settings, this, { connect, http2: sniffs ? http2 : null }), chain, head)
+        this.#run(new Downstream(link, settings, this, { connect, http2: sniffs ? http2 : null }), link, chain, head)
       }
     } else {
-      this.#run(new TcpProxy(link, network.settings, this, dialer), chain, head)
+      this.#run(new TcpProxy(link, network.settings, this, dialer), link, chain, head)
     }
   }
 
-  #run(connection: Connection & { start(head: Buffer | null): void }, chain: FilterChain, head: Buffer | null): void {
-    this.#connections.set(connection, chainKey(chain))
+  #run(
+    connection: Connection & { start(head: Buffer | null): void },
+    { lifeMs }: Downlink,
+    chain: FilterChain,
+    head: Buffer | null,
+  ): void {
+    const { network } = chain
+    const maxMs = network.kind === 'http' ? network.settings.protocol.common.maxConnectionDurationMs : 0
+    const life = Life.of(this.#deps.proxy.wheel, maxMs, lifeMs, {
+      onAged: () => connection.drain(),
+      onExpired: () => connection.destroy(),
+    })
+    this.#connections.set(connection, { key: chainKey(chain), life })
     connection.start(head)
   }
 
   onClosed(connection: Connection): void {
+    this.#connections.get(connection)?.life?.cancel()
     this.#connections.delete(connection)
   }
 
@@ -260,5 +281,5 @@ function plainLink(raw: net.Socket, seen: Seen, { source, local, originalDst }: 
     originalDst,
     clientCert: '',
   }
-  return { socket: raw, raw, info, alpn: '' }
+  return { socket: raw, raw, info, alpn: '', lifeMs: Infinity }
 }

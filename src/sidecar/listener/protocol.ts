@@ -9,17 +9,21 @@ type Manager = envoy.extensions.filters.network.http_connection_manager.v3.HttpC
 const { CodecType: CODEC, PathWithEscapedSlashesAction: SLASHES } =
   envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 const DEFAULT_STREAM_IDLE_MS = 300_000
-const DEFAULT_DRAIN_MS = 5_000
+/** A round trip to anywhere near: who had not heard of the end has sent its last request by then. */
+const DEFAULT_DRAIN_MS = 100
 const DEFAULT_DELAYED_CLOSE_MS = 1_000
 
 export function compileDownstream(manager: Manager, bufferLimitBytes: number | null): DownstreamProtocol {
-  const upgrades = (manager.upgradeConfigs ?? []).filter((u) => u.enabled?.value ?? true)
+  const upgrades = (manager.upgradeConfigs ?? []).map((u): [string, boolean] => [
+    (u.upgradeType ?? '').toLowerCase(),
+    u.enabled?.value ?? true,
+  ])
   return {
     codec: codecOf(manager.codecType ?? CODEC.AUTO),
     http1: compileHttp1(manager.httpProtocolOptions),
     http2: compileHttp2(manager.http2ProtocolOptions),
     common: compileCommon(manager.commonHttpProtocolOptions),
-    upgrades: upgrades.map((u) => (u.upgradeType ?? '').toLowerCase()),
+    upgrades: upgrades.length === 0 ? null : new Map(upgrades),
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout, DEFAULT_STREAM_IDLE_MS),
     requestTimeoutMs: durationMs(manager.requestTimeout, 0),
     drainTimeoutMs: durationMs(manager.drainTimeout, DEFAULT_DRAIN_MS),

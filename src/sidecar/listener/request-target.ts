@@ -4,18 +4,22 @@ import { parseTarget } from '../codec/http1/target.ts'
 import type { Exchange } from '../exchange.ts'
 import { addressLabel } from '../pool/address.ts'
 import type { ConnectionInfo } from '../stream/context.ts'
+import { formOf, type SlashRules } from './slashes.ts'
 
 const SLASH = 0x2f
 
-/** Fills `x.path` with the path's one form, and `x.authority` where the target or the connection says it. False: none of the forms. */
-export function resolveTarget(x: Exchange, target: string, info: ConnectionInfo): boolean {
+/**
+ * Fills `x.path` with the path's one form, `x.authority` where the target or the connection says it, and `x.fault` where
+ * the rules have an answer of their own. False: none of the forms.
+ */
+export function resolveTarget(x: Exchange, target: string, info: ConnectionInfo, rules: SlashRules): boolean {
   let path: string | undefined
-  if (target.charCodeAt(0) === SLASH) path = normalizePath(target)
+  if (target.charCodeAt(0) === SLASH) path = readPath(x, target, rules)
   else {
     const parsed = parseTarget(x.method, target)
     // a plaintext listener cannot answer for https
     if (parsed === undefined || parsed.scheme === 'https') return false
-    path = parsed.path.charCodeAt(0) === SLASH ? normalizePath(parsed.path) : parsed.path
+    path = parsed.path.charCodeAt(0) === SLASH ? readPath(x, parsed.path, rules) : parsed.path
     // absolute-form replaces Host: two readers must not go by two names
     if (parsed.form === 'absolute') x.authority = parsed.authority
   }
@@ -24,4 +28,13 @@ export function resolveTarget(x: Exchange, target: string, info: ConnectionInfo)
   // HTTP/1.0 without Host: the address that was dialled
   if (x.authority === '') x.authority = info.originalDst === null ? info.localAddress : addressLabel(info.originalDst)
   return true
+}
+
+// hot
+function readPath(x: Exchange, target: string, rules: SlashRules): string | undefined {
+  if (!rules.mergeSlashes && rules.escapedSlashes === 'keep') return normalizePath(target)
+  const { path, isRefused, isRedirect } = formOf(target, rules)
+  if (isRefused) x.fault = 'path_refused'
+  if (isRedirect) x.fault = 'path_redirect'
+  return isRefused ? target : path
 }

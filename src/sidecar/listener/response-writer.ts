@@ -90,9 +90,12 @@ export class ResponseWriter {
   /** The answer that makes the connection a tunnel. */
   switching(head: Head, protocol: string, serviceMs: number): void {
     const out = this.#encoder
-    encodeResponseFields(out, 101, head, this.#settings, serviceMs)
-    out.field(CONNECTION, 'upgrade')
-    out.field(UPGRADE, protocol)
+    const isConnect = protocol === 'connect'
+    encodeResponseFields(out, isConnect ? 200 : 101, head, this.#settings, serviceMs)
+    if (!isConnect) {
+      out.field(CONNECTION, 'upgrade')
+      out.field(UPGRADE, protocol)
+    }
     out.end()
     this.#chunked = false
     this.isFramed = false

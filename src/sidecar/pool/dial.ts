@@ -34,6 +34,8 @@ export interface Link {
   alpn: string
   /** Of the certificate shown; 0 without TLS. */
   generation: number
+  /** How long the peer's certificate is still good for; Infinity where it showed none. */
+  lifeMs: number
   /** How bytes come in where they do not come as `data` events. */
   input: DirectInput | null
 }
@@ -46,7 +48,7 @@ export interface TlsDialer {
   handshake(
     raw: net.Socket,
     target: TlsTarget,
-    done: (error: Error | null, socket: net.Socket | null, peerId: string, alpn: string) => void,
+    done: (error: Error | null, socket: net.Socket | null, peerId: string, alpn: string, lifeMs: number) => void,
   ): void
   /** Generation of the certificate that the next handshake shows. */
   generation(): number
@@ -101,14 +103,14 @@ export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => 
   const onConnect = (): void => {
     if (header !== null) raw.write(header)
     if (tls === null) {
-      settle(null, '', { socket: raw, raw, peerId: '', alpn: '', generation: 0, input })
+      settle(null, '', { socket: raw, raw, peerId: '', alpn: '', generation: 0, lifeMs: Infinity, input })
       return
     }
     const generation = dialer.tls.generation()
-    dialer.tls.handshake(raw, tls, (error, socket, peerId, alpn) => {
+    dialer.tls.handshake(raw, tls, (error, socket, peerId, alpn, lifeMs) => {
       if (error !== null || socket === null) settle('connect_failure', tlsDetail(error), null)
       else if (settled) raw.destroy()
-      else settle(null, '', { socket, raw, peerId, alpn, generation, input: null })
+      else settle(null, '', { socket, raw, peerId, alpn, generation, lifeMs, input: null })
     })
   }
   raw.on('error', onError)

@@ -9,17 +9,20 @@
  */
 import { BODY_CHUNKED, BODY_NONE, BODY_UNTIL_CLOSE, type BodyFraming } from '../codec/body.ts'
 import { LastText } from '../codec/bytes.ts'
-import type { Head } from '../codec/head.ts'
-import { Http1HeadEncoder, LAST_CHUNK } from '../codec/http1/encode.ts'
+import { fieldsOf, type Head, sizeOf } from '../codec/head.ts'
+import { encodeTrailers, Http1HeadEncoder, LAST_CHUNK } from '../codec/http1/encode.ts'
 import { BodyReader, Framing } from '../codec/http1/framing.ts'
 import { HeadReader } from '../codec/http1/head.ts'
 import { nameId } from '../codec/names.ts'
+import type { UpstreamProtocol } from '../codec/protocol.ts'
 import { DONE, MORE } from '../codec/verdict.ts'
+import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Writer } from '../transport/writer.ts'
 import { localLabel } from './address.ts'
 import type { Link } from './dial.ts'
+import { MAX_INTERIM_BYTES } from './interim.ts'
 import type { ResetFault, UpstreamExchange, UpstreamHandler } from './upstream.ts'
 
 /** What a connection asks of its pool. */
@@ -33,12 +36,12 @@ const BUSY = 1
 const CLOSED = 2
 const TUNNEL = 3
 
-/** More interim responses than this before the final one keep a request busy for nothing. */
+/** More interim responses than this before the final one, or larger ones, keep a request busy for nothing. */
 const MAX_INTERIM = 16
 const KEEP_ALIVE = nameId('keep-alive')
 const UPGRADE = nameId('upgrade')
 
-export class Http1Connection implements UpstreamExchange, TransportHandler {
+export class Http1Connection implements UpstreamExchange, TransportHandler, LifeHandler {
   readonly link: Link
   readonly peerId: string
   readonly localAddress: string
@@ -50,10 +53,11 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
   /** What the server's `Keep-Alive: timeout` leaves; Infinity where it says nothing. */
   keepAliveMs = Infinity
   numRequests = 0
+  life: Life | null = null
   readonly #owner: Http1Owner
   readonly #transport: Transport
   readonly #writer: Writer
-  readonly #reader = new HeadReader('response')
+  readonly #reader: HeadReader
   readonly #framing = new Framing()
   readonly #body = new BodyReader('response')
   #state = IDLE
@@ -64,14 +68,19 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
   /** Of a tunnel. */
   #responseEnded = false
   #interims = 0
+  #interimBytes = 0
+  readonly #takesTrailers: boolean
+  #trailersSent = false
   readonly #hint = new LastText()
   #knownHint = ''
 
-  constructor(link: Link, owner: Http1Owner) {
+  constructor(link: Link, owner: Http1Owner, { http1, common, bufferLimitBytes }: UpstreamProtocol) {
     this.link = link
+    this.#reader = new HeadReader('response', { maxFields: fieldsOf(common.maxHeaders, link.peerId) })
+    this.#takesTrailers = http1.enableTrailers
     this.peerId = link.peerId
     this.#owner = owner
-    this.#transport = openTransport(link)
+    this.#transport = openTransport(link, bufferLimitBytes)
     this.#writer = new Writer(this.#transport)
     this.encoder = new Http1HeadEncoder(this.#writer)
     this.localAddress = localLabel(link.raw)
@@ -92,6 +101,8 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
     this.#headDone = false
     this.#requestDone = false
     this.#interims = 0
+    this.#interimBytes = 0
+    this.#trailersSent = false
     this.numRequests++
   }
 
@@ -104,15 +115,19 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
     else this.#writer.body(buf, start, end)
   }
 
-  /** Nobody has asked this server whether it wants them (RFC 9110 section 6.5.1). */
-  sendTrailers(): void {}
+  /** Only where the configuration says that this server wants them (RFC 9110 section 6.5.1). */
+  sendTrailers(head: Head): void {
+    if (!this.#takesTrailers || !this.#chunked) return
+    encodeTrailers(this.#writer, head)
+    this.#trailersSent = true
+  }
 
   sendEnd(): void {
     if (this.#state === TUNNEL) {
       this.#writer.flush()
       this.#transport.end()
       if (this.#responseEnded) this.#release()
-    } else if (this.#chunked) this.#writer.text(LAST_CHUNK)
+    } else if (this.#chunked && !this.#trailersSent) this.#writer.text(LAST_CHUNK)
     this.#requestDone = true
   }
 
@@ -144,6 +159,7 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
     if (this.#state === CLOSED) return
     this.#state = CLOSED
     this.#handler = null
+    this.life?.cancel()
     this.#owner.onClosed(this)
   }
 
@@ -156,6 +172,7 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
       this.destroy() // nobody asked: a late or forged answer must not become the next request's
       return
     }
+    this.reused = false // it was not stale
     let at = 0
     while (at < end && (this.#state === BUSY || this.#state === TUNNEL)) {
       if (this.#headDone) {
@@ -181,7 +198,8 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
       if (head.status === 101) {
         if (!this.#tunnel(handler, head)) return
       } else if (head.status < 200) {
-        if (++this.#interims > MAX_INTERIM) {
+        this.#interimBytes += sizeOf(head)
+        if (++this.#interims > MAX_INTERIM || this.#interimBytes > MAX_INTERIM_BYTES) {
           this.#fail('protocol_error', 'too many interim responses')
           return
         }
@@ -242,6 +260,15 @@ export class Http1Connection implements UpstreamExchange, TransportHandler {
   }
 
   // ---- the connection
+
+  onAged(): void {
+    if (this.isIdle) this.destroy()
+    else this.retired = true
+  }
+
+  onExpired(): void {
+    this.onClose('peer certificate expired')
+  }
 
   /** A tunnel that has ended both ways closes by itself. */
   #release(): void {

@@ -5,13 +5,17 @@
  *   OPEN --retire, GOAWAY--> DRAINING --no exchange left--> CLOSED        any --fault, end--> CLOSED
  */
 import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
+import type { TimerWheel } from '../../lib/timer-wheel.ts'
+import { fieldsOf } from '../codec/head.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
+import { Keepalive } from '../codec/http2/keepalive.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
 import type { SessionHandler } from '../codec/http2/options.ts'
 import { Session } from '../codec/http2/session.ts'
 import { NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
-import type { Http2Settings } from '../codec/protocol.ts'
+import type { UpstreamProtocol } from '../codec/protocol.ts'
+import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { localLabel } from './address.ts'
@@ -30,7 +34,7 @@ export interface Http2Owner {
 /** Requests kept for the next exchanges. */
 const MAX_SPARE = 64
 
-export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, TurnEndHandler {
+export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, TurnEndHandler, LifeHandler {
   readonly link: Link
   readonly peerId: string
   readonly localAddress: string
@@ -40,6 +44,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   numRequests = 0
   /** At the pool's last look. */
   numRequestsSeen = 0
+  life: Life | null = null
   readonly #owner: Http2Owner
   readonly #transport: Transport
   readonly #session: Session
@@ -49,14 +54,20 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   #retired = false
   #flushing = false
 
-  constructor(link: Link, owner: Http2Owner, settings: Http2Settings, nowMs: () => number) {
+  readonly #keepalive: Keepalive | null
+
+  constructor(link: Link, owner: Http2Owner, settings: UpstreamProtocol, wheel: TimerWheel, nowMs: () => number) {
     this.link = link
     this.peerId = link.peerId
     this.localAddress = localLabel(link.raw)
     this.#owner = owner
-    this.#transport = openTransport(link)
-    const budgets = sessionBudgets(settings, link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
-    this.#session = new Session({ role: 'client', limits: sessionLimits(settings), budgets, nowMs }, this)
+    this.#transport = openTransport(link, settings.bufferLimitBytes)
+    const { http2, common } = settings
+    const budgets = sessionBudgets(http2, link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
+    const limits = { ...sessionLimits(http2), maxFields: fieldsOf(common.maxHeaders, link.peerId) }
+    this.#session = new Session({ role: 'client', limits, budgets, nowMs }, this)
+    const { keepalive } = http2
+    this.#keepalive = keepalive === null ? null : new Keepalive(this.#session, wheel, keepalive, () => this.destroy())
     this.#transport.attach(this)
     this.onOutput()
     this.#transport.resume()
@@ -171,6 +182,13 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
 
   // ---- ends
 
+  onAged(): void {
+    this.retire()
+  }
+  onExpired(): void {
+    this.destroy()
+  }
+
   onEnd(): void {
     this.#close()
   }
@@ -181,6 +199,8 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   #close(): void {
     if (this.isGone) return
     this.isGone = true
+    this.life?.cancel()
+    this.#keepalive?.stop()
     this.#owner.onLinkClosed(this)
     this.#session.destroy(NO_ERROR)
     this.#flush() // the GOAWAY, if anybody still reads

@@ -3,12 +3,20 @@
  * In: calls of its handler, events of the session. Out: calls on both. Serves one exchange after another.
  */
 import { BODY_NONE, type BodyFraming } from '../codec/body.ts'
-import type { Head } from '../codec/head.ts'
+import { type Head, sizeOf } from '../codec/head.ts'
 import { NO_FIELDS } from '../codec/http1/encode.ts'
-import { CANCEL, type ErrorCode, errorName, NO_ERROR, REFUSED_STREAM } from '../codec/http2/errors.ts'
+import {
+  CANCEL,
+  ENHANCE_YOUR_CALM,
+  type ErrorCode,
+  errorName,
+  NO_ERROR,
+  REFUSED_STREAM,
+} from '../codec/http2/errors.ts'
 import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import { dropForbiddenTrailers } from '../codec/trailers.ts'
+import { MAX_INTERIM_BYTES } from './interim.ts'
 import type { ResetFault, UpstreamExchange, UpstreamHandler } from './upstream.ts'
 
 /** What it asks of its link. */
@@ -39,6 +47,7 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
   #queues = false
   /** Its exchange ended well, so nobody holds on to it. */
   #isFree = false
+  #interimBytes = 0
 
   /** `h2`: opened for `handler`; `attach` makes it this one's. */
   constructor(owner: Http2RequestOwner, handler: UpstreamHandler, h2: Http2Stream) {
@@ -62,6 +71,7 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
     this.#isTunnel = false
     this.#queues = false
     this.#isFree = false
+    this.#interimBytes = 0
   }
 
   get peerId(): string {
@@ -128,11 +138,22 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
   onHead(_h2: Http2Stream, head: Head, framing: BodyFraming): void {
     this.#owner.touch(this)
     const handler = this.#handler
-    if (head.status < 200) handler.onInterim(head)
+    this.reused = false // it was not stale
+    if (head.status < 200) this.#onInterim(head)
     else if (handler.upgrade !== '' && head.status < 300) {
       this.#isTunnel = true
       handler.onTunnel(head)
     } else handler.onHead(head, framing)
+  }
+
+  #onInterim(head: Head): void {
+    this.#interimBytes += sizeOf(head)
+    if (this.#interimBytes <= MAX_INTERIM_BYTES) {
+      this.#handler.onInterim(head)
+      return
+    }
+    this.#leave(ENHANCE_YOUR_CALM)
+    this.#handler.onReset('protocol_error', 'too many interim responses')
   }
 
   // hot

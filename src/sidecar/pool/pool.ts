@@ -5,10 +5,13 @@
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import type { UpstreamProtocol } from '../codec/protocol.ts'
+import { ALPN_TCP } from '../../xds/names.ts'
 import type { Address } from './address.ts'
 import { type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
 import { Http1Connection, type Http1Owner } from './http1.ts'
 import { Http2Link, type Http2Owner } from './http2-link.ts'
+import { Life, type LifeHandler } from '../transport/life.ts'
+import { RawConnection } from './raw.ts'
 import type { UpstreamHandler } from './upstream.ts'
 
 /** Circuit limits of a cluster, shared by the pools of its endpoints (Envoy: circuit_breakers). */
@@ -16,9 +19,14 @@ export interface Limits {
   maxConnections: number
   maxPending: number
   maxRequests: number
+  maxRetries: number
+  /** Of the requests under way may be retries, or `minRetries` of them; -1: `maxRetries` counts. */
+  retryPercent: number
+  minRetries: number
   numConnections: number
   numPending: number
   numRequests: number
+  numRetries: number
 }
 
 export interface PoolSettings {
@@ -48,6 +56,8 @@ export class Pool implements Http1Owner, Http2Owner {
   readonly #links: Http2Link[] = []
   readonly #waiters: UpstreamHandler[] = []
   readonly #dials = new Set<() => void>()
+  /** Of those who wait for a connection without HTTP. */
+  readonly #rawDials = new Map<UpstreamHandler, () => void>()
   readonly #sweep: TimerEntry
   /** Which HTTP it is by the configuration, or what TLS has agreed on last; '' before the first time. */
   #agreed: '' | 'http1' | 'http2' = ''
@@ -110,8 +120,33 @@ export class Pool implements Http1Owner, Http2Owner {
     return undefined
   }
 
-  /** Takes back an `acquire` that has not been answered. */
+  /** A connection of its own, without HTTP on it. */
+  connect(handler: UpstreamHandler): void {
+    const limits = this.#limits
+    if (limits.numConnections >= limits.maxConnections) {
+      handler.onPoolFailure('overflow', '')
+      return
+    }
+    const { address, tls, header, connectTimeoutMs: timeoutMs, protocol } = this.#settings
+    const opaque = tls === null || tls.files ? tls : { ...tls, alpn: ALPN_TCP }
+    limits.numConnections++
+    const giveUp = dial(this.#dialer, { address, tls: opaque, timeoutMs, header }, (fault, detail, link) => {
+      this.#rawDials.delete(handler)
+      if (link === null) {
+        limits.numConnections--
+        handler.onPoolFailure(fault ?? 'connect_failure', detail)
+      } else new RawConnection(link, handler, protocol.bufferLimitBytes, () => limits.numConnections--).start()
+    })
+    this.#rawDials.set(handler, () => {
+      limits.numConnections--
+      giveUp()
+    })
+  }
+
+  /** Takes back an `acquire` or `connect` that has not been answered. */
   cancel(handler: UpstreamHandler): void {
+    this.#rawDials.get(handler)?.()
+    this.#rawDials.delete(handler)
     const at = this.#waiters.indexOf(handler)
     if (at < 0) return
     this.#waiters.splice(at, 1)
@@ -241,13 +276,15 @@ export class Pool implements Http1Owner, Http2Owner {
     if (this.#settings.tls !== null && this.#settings.protocol.codec !== 'http2')
       this.#agreed = http2 ? 'http2' : 'http1'
     if (http2) {
-      const added = new Http2Link(link, this, this.#settings.protocol.http2, this.#nowMs)
+      const added = new Http2Link(link, this, this.#settings.protocol, this.#dialer.wheel, this.#nowMs)
+      added.life = this.#lifeOf(link, added)
       this.#links.push(added)
       added.idleSinceMs = this.#nowMs()
       this.#armSweep()
       this.onRoom(added)
     } else {
-      const connection = new Http1Connection(link, this)
+      const connection = new Http1Connection(link, this, this.#settings.protocol)
+      connection.life = this.#lifeOf(link, connection)
       this.#all.add(connection)
       this.onIdle(connection)
       this.#dialForWaiters() // who had hoped to share
@@ -264,6 +301,11 @@ export class Pool implements Http1Owner, Http2Owner {
   }
 
   // ---- age
+
+  /** How long it may last. */
+  #lifeOf({ lifeMs }: Link, handler: LifeHandler): Life | null {
+    return Life.of(this.#dialer.wheel, this.#settings.protocol.common.maxConnectionDurationMs, lifeMs, handler)
+  }
 
   /** The server said how long it keeps one; most say nothing, and then no clock is read. */
   #isStale({ keepAliveMs, idleSinceMs }: Http1Connection): boolean {

@@ -1,6 +1,6 @@
 /**
  * One exchange on an upstream connection, whatever it speaks: what a stream asks of it (`UpstreamExchange`), and what it
- * tells the stream (`UpstreamHandler`). http1.ts and http2-link.ts implement the first, stream/stream.ts the second.
+ * tells the stream (`UpstreamHandler`). http1.ts, http2-request.ts and raw.ts implement the first, stream/upstream-side.ts the second.
  */
 import type { BodyFraming, BodySink } from '../codec/body.ts'
 import type { HeadEncoder } from '../codec/head-encoder.ts'
@@ -11,15 +11,13 @@ import type { ConnectFault } from './dial.ts'
 export type ResetFault = 'connection_termination' | 'protocol_error' | 'remote_reset' | 'refused_stream'
 export type PoolFault = ConnectFault | 'overflow'
 
-export interface UpstreamExchange {
+/** Bytes to and from an upstream, whatever frames them. */
+export interface UpstreamBody {
   /** SPIFFE ID of the peer, '' without mutual TLS. */
   readonly peerId: string
   readonly localAddress: string
-  /** Its connection has served a request before: a reset may only mean that it was stale. */
+  /** Its connection has served a request before, and nothing of an answer has come: it may have been stale. */
   readonly reused: boolean
-  /** The head goes out through this, after `beginRequest`. */
-  readonly encoder: HeadEncoder
-  beginRequest(framing: BodyFraming): void
   sendBody(buf: Buffer, start: number, end: number): void
   /** Only before `sendEnd`. */
   sendTrailers(head: Head): void
@@ -34,6 +32,12 @@ export interface UpstreamExchange {
   cancel(): void
 }
 
+export interface UpstreamExchange extends UpstreamBody {
+  /** The head goes out through this, after `beginRequest`. */
+  readonly encoder: HeadEncoder
+  beginRequest(framing: BodyFraming): void
+}
+
 /** Who asks for an exchange. All calls come in this order; after onEnd, onReset or onPoolFailure no more. */
 export interface UpstreamHandler extends BodySink {
   /** Of the request: says whether a response has a body, and whether a tunnel was asked for. */
@@ -42,6 +46,8 @@ export interface UpstreamHandler extends BodySink {
   /** Its client speaks HTTP/2, and so may the program at the other end. */
   readonly prefersHttp2: boolean
   onReady(exchange: UpstreamExchange): void
+  /** Instead of `onReady`: a connection without HTTP on it, where one was asked for. */
+  onConnected(connection: UpstreamBody): void
   onPoolFailure(fault: PoolFault, detail: string): void
   onInterim(head: Head): void
   onHead(head: Head, framing: BodyFraming): void

@@ -20,6 +20,7 @@ export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
   const exact = new Map<string, VirtualHost>()
   const suffixes: WildcardDomain[] = []
   const prefixes: WildcardDomain[] = []
+  const hosts: VirtualHost[] = []
   let any: VirtualHost | undefined
   for (const vhost of config.virtualHosts ?? []) {
     const host: VirtualHost = {
@@ -27,6 +28,7 @@ export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
       routes: (vhost.routes ?? []).map((route) => compileRoute(route, clusters)),
       includeAttemptCount: vhost.includeRequestAttemptCount ?? false,
     }
+    hosts.push(host)
     for (const domain of vhost.domains ?? []) {
       const text = domain.toLowerCase()
       if (text === '*') any ??= host
@@ -38,7 +40,10 @@ export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
   }
   const longestFirst = (a: WildcardDomain, b: WildcardDomain): number => b.text.length - a.text.length
   const domains = { exact, suffixes: suffixes.sort(longestFirst), prefixes: prefixes.sort(longestFirst), any }
-  return new RouteTable(config.name ?? '', domains, config.ignorePortInHostMatching ?? false)
+  const allowsConnect = hosts.some(({ routes }) =>
+    routes.some(({ action }) => action.kind === 'forward' && action.protocol.terminatesConnect),
+  )
+  return new RouteTable(config.name ?? '', domains, config.ignorePortInHostMatching ?? false, allowsConnect)
 }
 
 function compileRoute(route: XdsRoute, clusters: Clusters): Route {
@@ -122,7 +127,10 @@ function compileProtocol(action: envoy.config.route.v3.RouteAction): RouteProtoc
     const type = (upgradeType ?? '').toLowerCase()
     if (upgrades.has(type)) throw new Error(`upgrade type ${upgradeType ?? ''} stands twice`)
     if (connectConfig && type !== 'connect') throw new Error('connect_config is for upgrade type CONNECT only')
-    upgrades.set(type, enabled?.value ?? true)
+    const isEnabled = enabled?.value ?? true
+    if (type === 'connect' && isEnabled && !connectConfig)
+      throw new Error('CONNECT without connect_config is not supported: it can only end here')
+    upgrades.set(type, isEnabled)
     if (connectConfig) terminatesConnect = true
   }
   const grpcMax = max?.grpcTimeoutHeaderMax ?? maxGrpcTimeout

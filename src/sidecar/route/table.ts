@@ -36,11 +36,14 @@ export interface DomainIndex {
 
 export class RouteTable {
   readonly name: string
+  /** Some route says that a CONNECT may end here. */
+  readonly allowsConnect: boolean
   readonly #domains: DomainIndex
   readonly #ignorePort: boolean
 
-  constructor(name: string, domains: DomainIndex, ignorePort: boolean) {
+  constructor(name: string, domains: DomainIndex, ignorePort: boolean, allowsConnect: boolean) {
     this.name = name
+    this.allowsConnect = allowsConnect
     this.#domains = domains
     this.#ignorePort = ignorePort
   }

@@ -8,6 +8,7 @@ import type { HttpFilterCell, NetworkFilterCell } from '../filter/chain.ts'
 import type { RouteCell } from '../route/table.ts'
 import type { Workload } from '../workload.ts'
 import type { ClusterCell } from '../cluster/clusters.ts'
+import type { TraceSettings } from './trace.ts'
 
 /** Of the process: the same for every listener. */
 export interface ProxyContext {
@@ -37,6 +38,8 @@ export interface HttpSettings {
   idleTimeoutMs: number
   headersTimeoutMs: number
   maxHeadBytes: number
+  /** `null`: no trace headers of our own. */
+  tracing: TraceSettings | null
   protocol: DownstreamProtocol
 }
 

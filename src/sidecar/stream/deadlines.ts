@@ -1,14 +1,15 @@
 /**
- * The deadlines of one exchange: the whole of it (route timeout, a gRPC caller's deadline), one try, the pause before
- * the next try, and silence. In: settings, marks of activity. Out: one call each. Owns the timers.
+ * The deadlines of one exchange: its answer (route timeout, a gRPC caller's deadline), one try, the pause before the
+ * next try, silence, and where they are set the request's arrival and the whole of it. In: settings, marks of activity.
+ * Out: one call each. Owns the timers.
  */
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
+import type { Fault } from './local-reply.ts'
 
 export interface DeadlineHandler {
-  onRouteTimeout(): void
-  onTryTimeout(): void
   onBackOffOver(): void
-  onIdleTimeout(): void
+  /** Any other: which it was. */
+  onDeadline(fault: Fault): void
 }
 
 /** A tunnel half closed and silent: the other side has probably forgotten (else connections would gather). */
@@ -25,7 +26,11 @@ export class Deadlines {
   readonly #try: TimerEntry
   readonly #backOff: TimerEntry
   readonly #idle: TimerEntry
-  readonly #onIdle: () => void
+  readonly #handler: DeadlineHandler
+  /** Hardly anybody sets these two: made when they are. */
+  #request: TimerEntry | null = null
+  #duration: TimerEntry | null = null
+  #durationFault: Fault = 'max_duration'
   #idleMs = 0
   #activeMs = 0
   /** Something has moved since `#activeMs`: when, is only asked for by the timer. */
@@ -35,10 +40,10 @@ export class Deadlines {
   constructor(wheel: TimerWheel, nowMs: () => number, handler: DeadlineHandler) {
     this.#wheel = wheel
     this.#nowMs = nowMs
-    this.#route = new TimerEntry(() => handler.onRouteTimeout())
-    this.#try = new TimerEntry(() => handler.onTryTimeout())
+    this.#handler = handler
+    this.#route = new TimerEntry(() => handler.onDeadline('route_timeout'))
+    this.#try = new TimerEntry(() => handler.onDeadline('per_try_timeout'))
     this.#backOff = new TimerEntry(() => handler.onBackOffOver())
-    this.#onIdle = () => handler.onIdleTimeout()
     this.#idle = new TimerEntry(() => this.#checkIdle())
   }
 
@@ -51,7 +56,7 @@ export class Deadlines {
     if (idleMs > 0 && !this.#idle.armed) this.#wheel.schedule(this.#idle, idleMs)
   }
 
-  /** A tunnel may be silent for other times than a request. */
+  /** A tunnel, or a route, may be silent for other times than a request. */
   setIdle(idleMs: number): void {
     this.#idleMs = idleMs
     this.#wheel.cancel(this.#idle)
@@ -76,6 +81,21 @@ export class Deadlines {
   armBackOff(ms: number): void {
     this.#wheel.schedule(this.#backOff, ms)
   }
+  /** All of the request has to come by then. */
+  armRequest(ms: number): void {
+    this.#request ??= new TimerEntry(() => this.#handler.onDeadline('request_timeout'))
+    this.#wheel.schedule(this.#request, ms)
+  }
+  /** All of the exchange: what the listener and what the cluster allows, 0: any time. */
+  armDuration(ownMs: number, upstreamMs: number): void {
+    const isOwn = ownMs > 0 && (upstreamMs === 0 || ownMs <= upstreamMs)
+    this.#durationFault = isOwn ? 'max_duration' : 'upstream_max_duration'
+    this.#duration ??= new TimerEntry(() => this.#handler.onDeadline(this.#durationFault))
+    this.#wheel.schedule(this.#duration, isOwn ? ownMs : upstreamMs)
+  }
+  cancelRequest(): void {
+    if (this.#request !== null) this.#wheel.cancel(this.#request)
+  }
   cancelRoute(): void {
     this.#wheel.cancel(this.#route)
   }
@@ -89,6 +109,8 @@ export class Deadlines {
     this.#wheel.cancel(this.#route)
     this.#wheel.cancel(this.#try)
     this.#wheel.cancel(this.#backOff)
+    if (this.#request !== null) this.#wheel.cancel(this.#request)
+    if (this.#duration !== null) this.#wheel.cancel(this.#duration)
   }
 
   /** The connection is over. */
@@ -103,7 +125,7 @@ export class Deadlines {
     if (this.#moved) this.#activeMs = nowMs // at the latest now: silence is counted from the last look
     this.#moved = false
     const leftMs = this.#idleMs - (nowMs - this.#activeMs)
-    if (leftMs <= 0) this.#onIdle()
+    if (leftMs <= 0) this.#handler.onDeadline('idle_timeout')
     else this.#wheel.schedule(this.#idle, Math.min(leftMs, Math.max(MIN_LOOK_MS, this.#idleMs / LOOKS)))
   }
 }

@@ -8,8 +8,10 @@ import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { PEER_PROTOCOL_HTTP2 } from './headers.ts'
 import { parseGrpcTimeout } from './grpc.ts'
+import { countHops } from './hops.ts'
 import { requestId } from './ids.ts'
 import { decodePeerMetadata } from './peer-metadata.ts'
+import { traceParentOf } from './trace.ts'
 
 const REQUEST_ID = nameId('x-request-id')
 const USER_AGENT = nameId('user-agent')
@@ -39,10 +41,8 @@ export function describeRequest(
   info: ConnectionInfo,
   texts: RequestTexts,
 ): void {
-  const { proxy, inbound, generateRequestId } = settings
-  x.inbound = inbound
-  x.startMs = proxy.nowMs()
-  x.startEpochMs = proxy.nowEpochMs()
+  const { proxy, inbound, generateRequestId, tracing } = settings
+  describeConnection(x, settings, info)
   x.requestId = head.get(REQUEST_ID)
   if (x.requestId === '' && generateRequestId) x.requestId = requestId()
   const userAgent = head.find(USER_AGENT)
@@ -54,19 +54,11 @@ export function describeRequest(
     x.protocol = 'grpc'
     x.grpcTimeoutMs = parseGrpcTimeout(head.get(GRPC_TIMEOUT))
   }
-  x.downstreamLocalAddress = info.localAddress
-  x.downstreamRemoteAddress = info.remoteAddress
-  x.requestedServerName = info.sni
+  countHops(x, head, x.mutualTls)
+  if (tracing !== null) x.traceParent = traceParentOf(head, tracing, proxy.random)
   x.cameAsHttp2 = x.httpVersion === 'HTTP/2'
-  if (!inbound) {
-    x.source = proxy.self
-    return
-  }
-  x.destination = proxy.self
-  x.downstreamPrincipal = info.peerId
-  if (info.peerId === '') return
+  if (!inbound || info.peerId === '') return
   // what follows is believed because the peer has shown who it is
-  x.mutualTls = true
   x.cameAsHttp2 = head.get(PEER_PROTOCOL) === PEER_PROTOCOL_HTTP2
   x.originalPath = head.get(ORIGINAL_PATH)
   const metadata = head.find(PEER_METADATA)
@@ -80,6 +72,23 @@ function sourceOf(texts: RequestTexts, metadata: string): Workload {
     texts.source = decodePeerMetadata(metadata)
   }
   return texts.source
+}
+
+/** What is known of it before its first byte. */
+export function describeConnection(x: Exchange, { proxy, inbound }: HttpSettings, info: ConnectionInfo): void {
+  x.inbound = inbound
+  x.startMs = proxy.nowMs()
+  x.startEpochMs = proxy.nowEpochMs()
+  x.downstreamLocalAddress = info.localAddress
+  x.downstreamRemoteAddress = info.remoteAddress
+  x.requestedServerName = info.sni
+  if (!inbound) {
+    x.source = proxy.self
+    return
+  }
+  x.destination = proxy.self
+  x.downstreamPrincipal = info.peerId
+  x.mutualTls = info.peerId !== ''
 }
 
 /** What gRPC says of the outcome, in trailers or in the only head. */

@@ -4,6 +4,7 @@
  */
 import type { OwnField } from '../codec/head-encoder.ts'
 import { headerName } from '../codec/names.ts'
+import type { Exchange } from '../exchange.ts'
 import type { LocalReply } from './local-reply.ts'
 
 const CONTENT_TYPE: OwnField = [headerName('content-type'), 'application/grpc']
@@ -41,6 +42,11 @@ export function parseGrpcTimeout(text: string): number {
   return Number(text.slice(0, -1)) * unit
 }
 
+/** The caller's deadline under the route's bound (`null`: there is none, 0: it counts as it stands), which also stands in for it. */
+export function boundGrpcTimeout(x: Exchange, maxMs: number | null): void {
+  if (maxMs !== null && maxMs > 0) x.grpcTimeoutMs = x.grpcTimeoutMs < 0 ? maxMs : Math.min(x.grpcTimeoutMs, maxMs)
+}
+
 /** What is left, rounded up to a whole millisecond: the next hop must not give up before us. */
 export function formatGrpcTimeout(leftMs: number): string {
   const ms = Math.max(1, Math.ceil(leftMs))
@@ -58,7 +64,7 @@ export function grpcReply({ status, flag, details, body, fields }: LocalReply): 
 }
 
 function grpcStatusOf(status: number, flag: string): number {
-  if (flag === 'UT') return DEADLINE_EXCEEDED
+  if (flag === 'UT' || flag === 'DT' || flag === 'UMSDR') return DEADLINE_EXCEEDED
   if (flag === 'UO') return RESOURCE_EXHAUSTED
   return OF_STATUS[status] ?? UNKNOWN
 }

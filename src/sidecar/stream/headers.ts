@@ -7,6 +7,7 @@ import { BODY_LENGTH, BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { HeadEncoder } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
 import { HOP_BY_HOP } from '../codec/http1/encode.ts'
+import { takesTrailers } from '../codec/te.ts'
 import { headerName, nameId, nameSet, NUM_NAMES, X_ENVOY_OTHER } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
@@ -16,7 +17,6 @@ const FORWARDED_PROTO = nameId('x-forwarded-proto')
 const CLIENT_CERT = nameId('x-forwarded-client-cert')
 const REQUEST_ID = nameId('x-request-id')
 const DATE = nameId('date')
-const TE = nameId('te')
 const WEBSOCKET_KEY = nameId('sec-websocket-key')
 
 const X_FORWARDED_PROTO = headerName('x-forwarded-proto')
@@ -29,6 +29,9 @@ const GRPC_TIMEOUT = headerName('grpc-timeout')
 const PEER_PROTOCOL = headerName('x-envoy-peer-protocol')
 export const PEER_PROTOCOL_HTTP2 = 'h2'
 const TE_NAME = headerName('te')
+const TRACEPARENT = headerName('traceparent')
+const HOPS = headerName('x-pocketmesh-hops')
+const MAX_FORWARDS = headerName('max-forwards')
 const SERVER = headerName('server')
 const DATE_NAME = headerName('date')
 const SEC_WEBSOCKET_KEY = headerName('sec-websocket-key')
@@ -40,7 +43,7 @@ function union(...sets: Uint8Array[]): Uint8Array {
 const others = new Uint8Array(NUM_NAMES)
 others[X_ENVOY_OTHER] = 1
 
-const ALWAYS = union(HOP_BY_HOP, nameSet('host', 'x-forwarded-client-cert', 'grpc-timeout'))
+const ALWAYS = union(HOP_BY_HOP, nameSet('host', 'x-forwarded-client-cert', 'grpc-timeout', 'x-pocketmesh-hops'))
 const PEER_MARKS = nameSet('x-envoy-peer-metadata', 'x-envoy-peer-metadata-id', 'x-envoy-peer-protocol')
 const PATH_MARKS = nameSet('x-envoy-attempt-count', 'x-envoy-original-path')
 const ANSWER_MARKS = nameSet('x-envoy-upstream-service-time', 'x-envoy-overloaded')
@@ -84,7 +87,7 @@ export function encodeRequest(
   info: ConnectionInfo,
   marks: AttemptMarks,
 ): void {
-  out.request(x.method, x.path, x.authority, marks.upgrade)
+  out.request(x.method, x.path, x.authority, marks.upgrade, head.sensitivePseudos)
   const trusted = settings.inbound && info.peerId !== ''
   out.fields(head, trusted ? DROP_FROM_PEER : DROP_UNTRUSTED)
   if (framing.kind !== BODY_NONE || framing.hasLength)
@@ -94,7 +97,10 @@ export function encodeRequest(
   if (marks.attempt > 0) out.decimal(ATTEMPT_COUNT, marks.attempt)
   if (marks.expectedTimeoutMs > 0) out.decimal(EXPECTED_TIMEOUT, marks.expectedTimeoutMs)
   if (marks.grpcTimeout !== '') out.uniqueField(GRPC_TIMEOUT, marks.grpcTimeout)
-  if (wantsTrailers(head)) out.field(TE_NAME, 'trailers')
+  if (x.traceParent !== '') out.uniqueField(TRACEPARENT, x.traceParent)
+  if (x.hops > 0) out.decimal(HOPS, x.hops)
+  if (x.maxForwards >= 0) out.decimal(MAX_FORWARDS, x.maxForwards)
+  if (takesTrailers(head)) out.field(TE_NAME, 'trailers')
   if (marks.toMeshPeer) {
     for (const [name, value] of settings.proxy.metadata) out.field(name, value)
     // the link speaks HTTP/2 for all: this says what the program at its end would have been asked in
@@ -108,12 +114,6 @@ export function encodeRequest(
 
 /** Sixteen bytes in base64; it guards against caches only, and a tunnel is none. */
 const NONCE = Buffer.from('pocketmesh-proxy').toString('base64')
-
-/** The one member of TE that is not of one hop only (RFC 9110 section 10.1.4). */
-function wantsTrailers(head: Head): boolean {
-  const te = head.find(TE)
-  return te >= 0 && /(?:^|,)[ \t]*trailers[ \t]*(?:,|;|$)/i.test(head.value(te))
-}
 
 function encodeClientCert(out: HeadEncoder, head: Head, settings: HttpSettings, info: ConnectionInfo): void {
   if (settings.clientCert === 'sanitize' || info.clientCert === '') return

@@ -5,11 +5,14 @@
 import type { OwnField } from '../codec/head-encoder.ts'
 import { statusLine } from '../codec/http1/encode.ts'
 import { headerName } from '../codec/names.ts'
-import type { Exchange, FilterFault } from '../exchange.ts'
+import type { Exchange, FilterFault, RequestFault } from '../exchange.ts'
 import { type DirectAction, type RedirectAction, redirectLocation } from '../route/action.ts'
 
 export type Fault =
   | FilterFault
+  | RequestFault
+  | 'upgrade_refused'
+  | 'connect_refused'
   | 'no_route'
   | 'no_cluster'
   | 'no_endpoint'
@@ -24,6 +27,11 @@ export type Fault =
   | 'idle_timeout'
   | 'route_timeout'
   | 'per_try_timeout'
+  | 'request_timeout'
+  | 'max_duration'
+  | 'upstream_max_duration'
+  | 'slow_body'
+  | 'stalled'
 
 interface FaultRow {
   status: number
@@ -54,6 +62,13 @@ const reset = (status: number, flag: string, reason: string, details: string): F
 const TABLE: Record<Fault, FaultRow> = {
   // the filter has said which rule it was
   rbac_denied: row(403, '', '', 'RBAC: access denied'),
+  path_refused: row(400, '', 'path_normalization_failed'),
+  path_redirect: row(307, '', 'path_normalized'),
+  bad_max_forwards: row(400, '', 'bad_max_forwards'),
+  last_hop: row(200, '', 'max_forwards_reached'),
+  loop: row(508, '', 'loop_detected', 'loop detected'),
+  upgrade_refused: row(403, '', 'upgrade_failed'),
+  connect_refused: row(405, '', 'connect_not_allowed'),
   no_route: row(404, 'NR', 'route_not_found'),
   no_cluster: row(503, 'NC', 'cluster_not_found'),
   no_endpoint: row(503, 'UH', 'no_healthy_upstream', 'no healthy upstream'),
@@ -83,6 +98,16 @@ const TABLE: Record<Fault, FaultRow> = {
   idle_timeout: row(504, 'SI', 'stream_idle_timeout', 'stream timeout'),
   route_timeout: row(504, 'UT', 'response_timeout', 'upstream request timeout'),
   per_try_timeout: row(504, 'UT', 'upstream_per_try_timeout', 'upstream request timeout'),
+  request_timeout: row(408, '', 'request_overall_timeout', 'request timeout'),
+  max_duration: row(408, 'DT', 'max_duration_timeout', 'downstream duration timeout'),
+  upstream_max_duration: row(
+    504,
+    'UMSDR',
+    'upstream_max_stream_duration_reached',
+    'upstream max stream duration reached',
+  ),
+  slow_body: row(408, '', 'request_body_too_slow', 'request timeout'),
+  stalled: row(408, 'DC', 'downstream_write_stalled'),
 }
 
 export interface LocalReply {
@@ -96,12 +121,18 @@ export interface LocalReply {
 
 const TEXT_PLAIN: OwnField = [headerName('content-type'), 'text/plain']
 const OVERLOADED: OwnField = [headerName('x-envoy-overloaded'), 'true']
+/** A moment later there may be room, or somebody to serve. */
+const RETRY_AFTER: OwnField = [headerName('retry-after'), '1']
+const MARKS: Partial<Record<Fault, readonly OwnField[]>> = {
+  overflow: [OVERLOADED, RETRY_AFTER],
+  no_endpoint: [RETRY_AFTER],
+}
 const LOCATION = headerName('location')
 
 /** `transport`: why the connection failed, '' where unknown. `retried`: this was not the first attempt. */
 export function localReply(fault: Fault, transport = '', retried = false): LocalReply {
   const { status, flag, details, resetReason, body } = TABLE[fault]
-  const marks = fault === 'overflow' ? [OVERLOADED] : []
+  const marks = MARKS[fault] ?? []
   if (resetReason === '') return { status, flag, details, body, fields: body === '' ? marks : [TEXT_PLAIN, ...marks] }
   const again = retried ? 'retried and the latest ' : ''
   const why = transport === '' ? '' : `, transport failure reason: ${transport}`
@@ -116,7 +147,16 @@ export function routeReply(action: DirectAction | RedirectAction, x: Exchange): 
   return { ...reply, body: '', fields: [[LOCATION, redirectLocation(action, x.authority, x.path)]] }
 }
 
+/** To a request that needs no route: what it says itself is the reason. */
+export function requestReply(fault: FilterFault | RequestFault, x: Exchange): LocalReply {
+  const reply = localReply(fault)
+  return fault === 'path_redirect' ? { ...reply, fields: [[LOCATION, x.path]] } : reply
+}
+
+const UPGRADE_REQUIRED = 426
+
 /** A reply to bytes that were no request: no request text is echoed, and nothing after them is read. */
 export function protocolReply(status: number): string {
-  return `${statusLine(status)}content-length: 0\r\nconnection: close\r\n\r\n`
+  const upgrade = status === UPGRADE_REQUIRED ? 'upgrade: HTTP/1.1\r\nconnection: upgrade, close' : 'connection: close'
+  return `${statusLine(status)}content-length: 0\r\n${upgrade}\r\n\r\n`
 }

@@ -6,6 +6,7 @@ import type { ClusterCell } from '../cluster/clusters.ts'
 import type { Endpoint } from '../cluster/endpoint.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Limits } from '../pool/pool.ts'
+import { mayRetry } from '../pool/retry-limit.ts'
 import type { ConnectionInfo } from './context.ts'
 import type { Fault } from './local-reply.ts'
 import { endpointFor } from './original-destination.ts'
@@ -15,6 +16,8 @@ export class Selection {
   endpoint: Endpoint | null = null
   #cell: ClusterCell | null = null
   #limits: Limits | null = null
+  /** Its retry counts in the cluster, until the request is over. */
+  #retries = false
 
   /** Takes a place in the cluster; `null` is success. */
   enter(cell: ClusterCell, x: Exchange): Fault | null {
@@ -44,6 +47,21 @@ export class Selection {
     return null
   }
 
+  /** What the cluster lets a stream last, 0: any time. */
+  get maxDurationMs(): number {
+    return this.#cell?.cluster?.spec.protocol.common.maxStreamDurationMs ?? 0
+  }
+
+  /** Takes a place among the retries of the cluster; false: there is none. */
+  enterRetry(): boolean {
+    const limits = this.#limits
+    if (this.#retries || limits === null) return true
+    if (!mayRetry(limits)) return false
+    limits.numRetries++
+    this.#retries = true
+    return true
+  }
+
   /** The attempt failed by no fault of the request. */
   failed(): void {
     if (this.endpoint !== null) this.endpoint.numFailed++
@@ -56,7 +74,11 @@ export class Selection {
 
   leave(): void {
     this.leaveEndpoint()
-    if (this.#limits !== null) this.#limits.numRequests--
+    if (this.#limits !== null) {
+      this.#limits.numRequests--
+      if (this.#retries) this.#limits.numRetries--
+    }
+    this.#retries = false
     this.#limits = null
     this.#cell = null
   }

@@ -1,165 +1,155 @@
 /**
  * One request through the proxy: route, filters, cluster, endpoint, connection, and the response back.
- * In: request events from a downstream connection, response events from an upstream one. Out: calls on both, which are
- * the same whatever version of HTTP each speaks. Owns: its exchange. Knows no socket. Serves one request after another.
+ * In: request events from a downstream connection. Out: calls on it, and on the half that faces the upstream
+ * (upstream-side.ts); both are the same whatever version of HTTP each speaks. Owns: the request and its deadlines. Knows
+ * no socket. Serves one request after another.
  *
- *   IDLE --begin--> WAITING (for a connection) --onReady--> SENT --onHead--> RESPONDING --onEnd--> IDLE
- *   WAITING, SENT --fault, no retry left--> local reply --> IDLE      SENT --fault, retry--> WAITING
- *   SENT --onTunnel--> TUNNEL --both ways ended--> IDLE               any --downstream gone--> IDLE
+ *   IDLE --begin--> WAITING --a connection--> SENT --its answer--> RESPONDING --whole--> IDLE
+ *   WAITING, SENT --fault, no retry left--> local reply --> IDLE
+ *   SENT --what was asked for is granted--> TUNNEL --both ways ended--> IDLE     any --downstream gone--> IDLE
  *
  * Invariant: once the response's head has gone out nothing is tried again; a cut body is a cut connection.
  */
 import { BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { Head } from '../codec/head.ts'
-import { Exchange } from '../exchange.ts'
+import type { Exchange } from '../exchange.ts'
 import { REPLY, runHttpFilters } from '../filter/chain.ts'
-import type { PoolFault, ResetFault, UpstreamExchange, UpstreamHandler } from '../pool/upstream.ts'
-import { chooseCluster, type ForwardAction } from '../route/action.ts'
+import type { ResetFault } from '../pool/upstream.ts'
+import type { ForwardAction } from '../route/action.ts'
 import { findRoute, type RouteTable, type VirtualHost } from '../route/table.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { type DeadlineHandler, Deadlines } from './deadlines.ts'
-import { describeRequest, describeTrailers, markOutcome, markReset, RequestTexts } from './describe.ts'
+import { describeConnection, describeRequest, markOutcome, markReset, RequestTexts } from './describe.ts'
 import type { DownstreamPeer } from './downstream-peer.ts'
-import { grpcReply } from './grpc.ts'
-import { type AttemptMarks, encodeRequest, markAttempt } from './headers.ts'
-import { type Fault, type LocalReply, localReply, routeReply } from './local-reply.ts'
-import { Attempts } from './retry.ts'
-import { Selection } from './selection.ts'
+import { boundGrpcTimeout, grpcReply } from './grpc.ts'
+import { type Fault, type LocalReply, localReply, requestReply, routeReply } from './local-reply.ts'
+import { IDLE, Request, RESPONDING, SENT, TUNNEL } from './request.ts'
+import { isUpgradeAllowed } from './upgrade.ts'
+import { type UpstreamOutcome, UpstreamSide } from './upstream-side.ts'
 
-const IDLE = 0
-const WAITING = 1
-const SENT = 2
-const RESPONDING = 3
-const TUNNEL = 4
-
-export class Stream implements UpstreamHandler, DeadlineHandler {
-  readonly x = new Exchange()
-  /** What the request asks the connection to become, '' for nothing. */
-  upgrade = ''
+export class Stream implements UpstreamOutcome, DeadlineHandler {
+  readonly x: Exchange
+  readonly #request = new Request()
   readonly #peer: DownstreamPeer
   readonly #settings: HttpSettings
   readonly #info: ConnectionInfo
   readonly #deadlines: Deadlines
-  readonly #attempts = new Attempts()
   readonly #texts = new RequestTexts()
-  readonly #selection = new Selection()
-  readonly #replaySink = {
-    onBody: (buf: Buffer, start: number, end: number): void => this.#upstream?.sendBody(buf, start, end),
-  }
-  readonly #marks: AttemptMarks = { attempt: 0, expectedTimeoutMs: 0, grpcTimeout: '', toMeshPeer: false, upgrade: '' }
-  #state = IDLE
-  #head: Head | null = null
-  #framing: BodyFraming | null = null
-  #vhost: VirtualHost | null = null
+  readonly #upstream: UpstreamSide
   #knownTable: RouteTable | null = null
   #knownAuthority = ''
   #knownHost: VirtualHost | null = null
-  #action: ForwardAction | null = null
-  #upstream: UpstreamExchange | null = null
-  #requestDone = false
-  #responseDone = false
-  #upstreamPaused = false
-  #sentMs = 0
-  /** The downstream is handing over what it read; it flushes when it is through. */
-  #inRead = false
 
   constructor(peer: DownstreamPeer, settings: HttpSettings, info: ConnectionInfo) {
+    this.x = this.#request.x
     this.#peer = peer
     this.#settings = settings
     this.#info = info
     this.#deadlines = new Deadlines(settings.proxy.wheel, settings.proxy.nowMs, this)
+    this.#upstream = new UpstreamSide(this.#request, peer, settings, info, this.#deadlines, this)
   }
 
   get method(): string {
     return this.x.method
   }
-  get prefersHttp2(): boolean {
-    return this.x.cameAsHttp2
+  get upgrade(): string {
+    return this.#request.upgrade
   }
   get isActive(): boolean {
-    return this.#state !== IDLE
+    return this.#request.phase !== IDLE
   }
   get isTunnel(): boolean {
-    return this.#state === TUNNEL
+    return this.#request.phase === TUNNEL
+  }
+  /** The answer's head has gone out. */
+  get isAnswered(): boolean {
+    return this.#request.isAnswered
   }
   /** Request body bytes can be taken now; those of a tunnel only when it stands. */
   get wantsBody(): boolean {
-    return this.#state === TUNNEL || (this.upgrade === '' && (this.#state === SENT || this.#state === RESPONDING))
+    const { phase, upgrade } = this.#request
+    return phase === TUNNEL || (upgrade === '' && (phase === SENT || phase === RESPONDING))
   }
 
   // ---- the request, from downstream
 
   /** Method, path and authority stand in `x`. Head and framing stay as they are until the exchange is over. */
   begin(head: Head, framing: BodyFraming, upgrade: string): void {
-    this.#state = WAITING
-    this.#head = head
-    this.#framing = framing
-    this.upgrade = upgrade
-    this.#requestDone = framing.kind === BODY_NONE && upgrade === ''
-    this.#responseDone = false
-    this.#attempts.begin()
-    this.#upstreamPaused = false
-    this.#action = null
+    const request = this.#request
+    const { protocol } = this.#settings
+    request.begin(head, framing, upgrade, framing.kind === BODY_NONE && upgrade === '')
+    this.#upstream.begin()
     describeRequest(this.x, head, this.#settings, this.#info, this.#texts)
-    this.#deadlines.begin(this.x.startMs, this.#settings.protocol.streamIdleTimeoutMs)
-    this.#inRead = true
+    this.#deadlines.begin(this.x.startMs, protocol.streamIdleTimeoutMs)
+    if (!request.isDone && upgrade === '' && protocol.requestTimeoutMs > 0)
+      this.#deadlines.armRequest(protocol.requestTimeoutMs)
+    request.inRead = true
     this.#route(head)
-    this.#inRead = false
+    request.inRead = false
   }
 
   // hot
   onRequestBody(buf: Buffer, start: number, end: number): void {
     this.x.bytesReceived += end - start
-    if (this.#state === SENT) this.#attempts.replay.keep(buf, start, end)
-    this.#upstream?.sendBody(buf, start, end)
+    this.#upstream.sendBody(buf, start, end)
   }
 
   onRequestTrailers(head: Head): void {
-    this.#attempts.replay.drop()
-    this.#upstream?.sendTrailers(head)
+    this.#upstream.sendTrailers(head)
   }
 
   onRequestEnd(): void {
-    this.#requestDone = true
-    this.#upstream?.sendEnd()
-    if (this.#state === TUNNEL) this.#halfEnded()
+    const request = this.#request
+    request.isDone = true
+    this.#upstream.sendEnd()
+    this.#deadlines.cancelRequest()
+    if (request.phase === TUNNEL) this.#upstream.onTunnelRequestEnd()
     else this.#armRouteTimer()
   }
 
   /** What was read is handed over: out with it. */
   onRequestReadEnd(): void {
-    if (this.#upstream === null) return
-    this.#deadlines.active()
-    if (!this.#upstream.flush() && !this.#requestDone) this.#peer.pauseRequest()
+    this.#upstream.flush()
   }
 
   onDownstreamDrain(): void {
-    if (!this.#upstreamPaused) return
-    this.#upstreamPaused = false
-    this.#deadlines.active()
-    this.#upstream?.resume()
+    this.#upstream.resume()
   }
 
   /** The client went away. */
   onDownstreamGone(): void {
-    if (this.#state === IDLE) return
-    this.#giveUp()
+    if (!this.isActive) return
+    this.#upstream.giveUp()
     markOutcome(this.x, 'DC', 'downstream_remote_disconnect')
     this.#record()
   }
 
   /** The request's body is not well formed; the peer answers if it still can. */
   onRequestError(status: number): void {
-    if (this.#state === IDLE) return
-    if (this.#state !== RESPONDING) this.x.responseCode = status
-    this.#giveUp()
+    if (!this.isActive) return
+    if (this.#request.phase !== RESPONDING) this.x.responseCode = status
+    this.#upstream.giveUp()
     markOutcome(this.x, 'DPE', 'http1.codec_error')
     this.#record()
   }
 
+  /** The peer refuses by itself what never became a request: it is counted and logged all the same. */
+  onRefused(status: number, flag: string, details: string): void {
+    const { x } = this
+    describeConnection(x, this.#settings, this.#info)
+    x.responseCode = status
+    markOutcome(x, flag, details)
+    this.#settings.proxy.telemetry.onEnd(x)
+  }
+
+  /** The body comes too slowly (`slow_body`), or the client does not take the answer (`stalled`). */
+  onPeerStalled(fault: 'slow_body' | 'stalled'): void {
+    if (this.isActive) this.#onTimeout(fault)
+  }
+
   /** There are new rules. Requests ask them one by one, a tunnel did it once. */
   recheck(): void {
-    if (this.#state !== TUNNEL || runHttpFilters(this.#settings.filters.list, this.x) !== REPLY) return
+    if (!this.isTunnel || runHttpFilters(this.#settings.filters.list, this.x) !== REPLY) return
     this.x.connectionTerminationDetails = this.x.responseCodeDetails
     this.#cut('', 'via_upstream')
   }
@@ -174,21 +164,26 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
 
   #route(head: Head): void {
     const { x } = this
-    this.#vhost = this.#virtualHost(x.authority)
-    const route = this.#vhost === null ? undefined : findRoute(this.#vhost, x, head)
+    if (x.fault !== '') {
+      this.#reply(requestReply(x.fault, x))
+      return
+    }
+    const vhost = this.#virtualHost(x.authority)
+    const route = vhost === null ? undefined : findRoute(vhost, x, head)
     if (route !== undefined) x.routeName = route.name
     if (runHttpFilters(this.#settings.filters.list, x) === REPLY && x.fault !== '') {
       this.#reply({ ...localReply(x.fault), details: x.responseCodeDetails })
       return
     }
-    if (route === undefined) {
-      this.#fail('no_route')
-      return
-    }
-    if (route.action.kind === 'forward') {
-      this.#action = route.action
-      this.#forward(route.action)
-    } else this.#reply(routeReply(route.action, x))
+    const action = route?.action
+    const { upgrade } = this.#request
+    if (upgrade !== '' && !isUpgradeAllowed(upgrade, this.#settings.protocol.upgrades, action))
+      this.onFailed(upgrade === 'connect' ? 'connect_refused' : 'upgrade_refused')
+    else if (action === undefined) this.onFailed('no_route')
+    else if (action.kind === 'forward') {
+      this.#request.countsAttempts = vhost!.includeAttemptCount
+      this.#forward(action)
+    } else this.#reply(routeReply(action, x))
   }
 
   /** A connection mostly asks one authority: the last answer holds until a push swaps the table. */
@@ -201,237 +196,77 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
   }
 
   #forward(action: ForwardAction): void {
-    const fault = this.#selection.enter(chooseCluster(action, this.#settings.proxy.random), this.x)
+    const request = this.#request
+    const { x } = this
+    request.action = action
+    const fault = this.#upstream.enter(action)
     if (fault !== null) {
-      this.#fail(fault)
+      this.onFailed(fault)
       return
     }
-    this.#attempts.use(action.retry)
-    if (this.x.grpcTimeoutMs >= 0) this.#deadlines.armRoute(this.#limitMs())
-    else if (this.#requestDone) this.#armRouteTimer()
-    this.#attempt()
-  }
-
-  /** One try: another endpoint than before, a connection to it. */
-  #attempt(): void {
-    this.#attempts.num++
-    const fault = this.#selection.pick(this.#attempts, this.#info, this.#settings.forwardProxy, this.x)
-    if (fault !== null) {
-      this.#fail(fault)
-      return
-    }
-    this.#state = WAITING
-    this.#selection.endpoint!.pool.acquire(this, this.#attempts.replaced)
-  }
-
-  // ---- the response, from upstream
-
-  onReady(upstream: UpstreamExchange): void {
-    const { x } = this
-    const { proxy } = this.#settings
-    const framing = this.#framing!
-    this.#upstream = upstream
-    this.#state = SENT
-    x.upstreamLocalAddress = upstream.localAddress
-    if (!x.inbound) {
-      x.upstreamPrincipal = upstream.peerId
-      x.mutualTls = upstream.peerId !== ''
-    }
-    this.#sentMs = this.#inRead ? x.startMs : proxy.nowMs() // at once: the same moment
-    const attempt = this.#vhost!.includeAttemptCount && !x.inbound ? this.#attempts.num : 0 // inbound passes on what came
-    markAttempt(this.#marks, x, attempt, this.#limitMs() - (this.#sentMs - x.startMs), this.upgrade)
-    upstream.beginRequest(framing)
-    encodeRequest(upstream.encoder, this.#head!, framing, x, this.#settings, this.#info, this.#marks)
-    this.#attempts.replay.sendAgain(this.#replaySink)
-    if (this.#requestDone) upstream.sendEnd()
-    const { perTryTimeoutMs } = this.#attempts
-    if (perTryTimeoutMs > 0) this.#deadlines.armTry(perTryTimeoutMs)
-    if (this.#inRead) return
-    if (this.#requestDone || this.upgrade !== '') upstream.flush()
-    else this.#peer.resumeRequest()
-  }
-
-  onPoolFailure(fault: PoolFault, detail: string): void {
-    this.#selection.failed()
-    this.x.upstreamTransportFailure = detail
-    if (this.#attempts.wants(fault) && this.#retry()) return
-    this.#fail(fault)
-  }
-
-  onInterim(head: Head): void {
-    this.#peer.sendInterim(head)
-  }
-
-  onHead(head: Head, framing: BodyFraming): void {
-    if (this.#requestDone && this.#attempts.wantsAfterStatus(head.status)) {
-      const upstream = this.#upstream!
-      if (this.#retry()) {
-        upstream.cancel()
-        return
-      }
-    }
-    this.#respond(RESPONDING, head.status)
-    if (this.x.protocol === 'grpc') describeTrailers(this.x, head) // trailers-only
-    this.#peer.sendHead(head, framing, this.x.upstreamServiceMs)
-  }
-
-  onTunnel(head: Head): void {
-    this.#respond(TUNNEL, 101)
-    this.#deadlines.cancelRoute()
-    this.#deadlines.setIdle(this.#settings.idleTimeoutMs)
-    this.#peer.sendTunnel(head, this.upgrade)
-    this.#peer.flush()
-    this.#peer.resumeRequest()
-  }
-
-  #respond(state: number, status: number): void {
-    const { x } = this
-    this.#attempts.replay.drop()
-    this.#deadlines.cancelTry()
-    this.#state = state
-    x.responseCode = status
-    x.responseCodeDetails = 'via_upstream'
-    x.upstreamServiceMs = Math.round(this.#settings.proxy.nowMs() - this.#sentMs)
-  }
-
-  // hot: a body of the response
-  onBody(buf: Buffer, start: number, end: number): void {
-    this.x.bytesSent += end - start
-    this.#peer.sendBody(buf, start, end)
-  }
-
-  onTrailers(head: Head): void {
-    if (this.x.protocol === 'grpc') describeTrailers(this.x, head)
-    this.#peer.sendTrailers(head)
-  }
-
-  onReadEnd(): void {
-    this.#deadlines.active()
-    if (this.#peer.flush() || this.#upstream === null) return
-    this.#upstreamPaused = true
-    this.#upstream.pause()
-  }
-
-  onEnd(): void {
-    this.#peer.sendEnd()
-    this.#peer.flush()
-    this.#responseDone = true
-    if (this.#state === TUNNEL) this.#halfEnded()
-    else this.#done()
-  }
-
-  onReset(fault: ResetFault, detail: string): void {
-    const { x } = this
-    const attempts = this.#attempts
-    const reused = this.#upstream?.reused ?? false
-    this.#upstream = null
-    this.#selection.failed()
-    x.upstreamTransportFailure = ''
-    if (this.#state === RESPONDING || this.#state === TUNNEL) {
-      this.#selection.leaveEndpoint()
-      markReset(x, fault)
-      this.#record()
-      this.#peer.abort()
-      return
-    }
-    x.connectionTerminationDetails = detail === 'closed' ? '' : detail.replaceAll(' ', '_')
-    if (attempts.mayReplace(fault, reused, x.method)) {
-      attempts.replaced = true
-      attempts.num-- // not counted: the server never saw it, or will see the same twice
-      this.#selection.leaveEndpoint()
-      this.#attempt()
-      return
-    }
-    if (attempts.wants(fault) && this.#retry()) return
-    this.#fail(fault)
-  }
-
-  onUpstreamDrain(): void {
-    if (!this.#requestDone && this.wantsBody) this.#peer.resumeRequest()
+    const { protocol } = action
+    if (x.protocol === 'grpc') boundGrpcTimeout(x, protocol.maxGrpcTimeoutMs)
+    if (x.grpcTimeoutMs >= 0) this.#deadlines.armRoute(request.limitMs())
+    else if (request.isDone) this.#armRouteTimer()
+    if (protocol.idleTimeoutMs !== null) this.#deadlines.setIdle(protocol.idleTimeoutMs)
+    const ownMs = protocol.maxStreamDurationMs ?? this.#settings.protocol.common.maxStreamDurationMs
+    const { maxDurationMs } = this.#upstream
+    if (ownMs > 0 || maxDurationMs > 0) this.#deadlines.armDuration(ownMs, maxDurationMs)
+    this.#upstream.attempt()
   }
 
   // ---- ends
 
-  /** One way of a tunnel is over; after the other its exchange is. */
-  #halfEnded(): void {
-    if (this.#requestDone && this.#responseDone) this.#done()
-    else this.#deadlines.halfClosed()
-  }
-
-  #done(): void {
-    this.#upstream = null
-    this.#selection.leaveEndpoint()
+  onDone(): void {
     this.#record()
     this.#peer.exchangeDone()
   }
 
-  /** Another attempt after a pause, if the policy has one left. */
-  #retry(): boolean {
-    const delayMs = this.#attempts.delayMs(this.#settings.proxy.random)
-    if (delayMs < 0) {
-      if (this.#attempts.exhausted) this.x.responseFlags = 'URX'
-      return false
-    }
-    this.#attempts.tried.push(this.#selection.endpoint!)
-    this.#selection.leaveEndpoint()
-    this.#upstream = null
-    this.#deadlines.cancelTry()
-    this.#state = WAITING
-    this.#deadlines.armBackOff(delayMs)
-    return true
+  onHalfEnded(): void {
+    this.#deadlines.halfClosed()
+  }
+
+  onBroken(fault: ResetFault): void {
+    markReset(this.x, fault)
+    this.#record()
+    this.#peer.abort()
+  }
+
+  onFailed(fault: Fault): void {
+    this.#reply(localReply(fault, this.x.upstreamTransportFailure, this.#upstream.attempts.num > 1))
   }
 
   onBackOffOver(): void {
-    this.#attempt()
-  }
-  onRouteTimeout(): void {
-    this.#onTimeout('route_timeout', 'UT', 'response_timeout')
-  }
-  onTryTimeout(): void {
-    this.#onTimeout('per_try_timeout', 'UT', 'response_timeout')
-  }
-  onIdleTimeout(): void {
-    this.#onTimeout('idle_timeout', 'SI', 'stream_idle_timeout')
+    this.#upstream.attempt()
   }
 
-  #onTimeout(fault: Fault, flag: string, details: string): void {
-    if (this.#state === RESPONDING || this.#state === TUNNEL) {
+  /** Of any kind: another try, or the fault's own answer; what has begun to answer is cut. */
+  onDeadline(fault: Fault): void {
+    this.#onTimeout(fault)
+  }
+
+  #onTimeout(fault: Fault): void {
+    if (this.#request.isAnswered) {
+      const { flag, details } = localReply(fault)
       this.#cut(flag, details)
       return
     }
-    const upstream = this.#upstream
-    if (this.#attempts.wants(fault) && this.#retry()) {
-      upstream?.cancel()
-      return
-    }
-    this.#giveUp()
-    this.#fail(fault)
+    if (this.#upstream.retryAfter(fault)) return
+    this.#upstream.giveUp()
+    this.onFailed(fault)
   }
 
   /** Ends what has begun to answer; both sides see that it is not whole. */
   #cut(flag: string, details: string): void {
-    this.#giveUp()
+    this.#upstream.giveUp()
     markOutcome(this.x, flag, details)
     this.#record()
     this.#peer.abort()
   }
 
-  /** Lets go of the upstream side, wherever it is. */
-  #giveUp(): void {
-    this.#upstream?.cancel()
-    this.#upstream = null
-    if (this.#state === WAITING) this.#selection.endpoint?.pool.cancel(this)
-    this.#selection.leaveEndpoint()
-  }
-
-  #fail(fault: Fault): void {
-    this.#reply(localReply(fault, this.x.upstreamTransportFailure, this.#attempts.num > 1))
-  }
-
   #reply(plain: LocalReply): void {
     const { x } = this
     const { status, flag, details, body, fields } = x.protocol === 'grpc' ? grpcReply(plain) : plain
-    this.#selection.leaveEndpoint()
     x.responseCode = status
     x.bytesSent = x.method === 'HEAD' ? 0 : body.length
     markOutcome(x, flag, details)
@@ -441,16 +276,8 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
     this.#peer.exchangeDone()
   }
 
-  /** Time that the whole exchange may take, 0: any. A gRPC caller's deadline counts where it is the shorter. */
-  #limitMs(): number {
-    const routeMs = this.#action?.timeoutMs ?? 0
-    const { grpcTimeoutMs } = this.x
-    if (grpcTimeoutMs < 0) return routeMs
-    return routeMs > 0 ? Math.min(routeMs, grpcTimeoutMs) : grpcTimeoutMs
-  }
-
   #armRouteTimer(): void {
-    const limitMs = this.#limitMs()
+    const limitMs = this.#request.limitMs()
     if (limitMs > 0 && this.isActive && this.x.grpcTimeoutMs < 0) this.#deadlines.armRoute(limitMs)
   }
 
@@ -459,9 +286,8 @@ export class Stream implements UpstreamHandler, DeadlineHandler {
     const { x } = this
     const { telemetry, nowMs } = this.#settings.proxy
     this.#deadlines.end()
-    this.#selection.leave()
-    this.#state = IDLE
-    this.#head = null
+    this.#upstream.leave()
+    this.#request.end()
     x.durationMs = nowMs() - x.startMs
     telemetry.onEnd(x)
   }

@@ -3,8 +3,10 @@
  * HTTP/2 (RFC 8441). What is not well formed is no upgrade: the request goes on as a plain one.
  */
 import { BODY_NONE, type BodyFraming } from '../codec/body.ts'
+import type { DownstreamProtocol } from '../codec/protocol.ts'
 import type { Head } from '../codec/head.ts'
 import { nameId } from '../codec/names.ts'
+import type { RouteAction } from '../route/action.ts'
 
 const UPGRADE = nameId('upgrade')
 const WEBSOCKET_KEY = nameId('sec-websocket-key')
@@ -22,6 +24,20 @@ export function upgradeOf(method: string, head: Head, framing: BodyFraming, aske
   if (protocol !== 'websocket') return protocol
   const handshake = method === 'GET' && head.get(WEBSOCKET_VERSION) === '13' && isKey(head.get(WEBSOCKET_KEY))
   return handshake ? protocol : ''
+}
+
+/**
+ * Whether a request may become a tunnel here: a route's word counts before the connection manager's. A CONNECT must end
+ * here besides: it is never passed on as it is.
+ */
+export function isUpgradeAllowed(
+  type: string,
+  manager: DownstreamProtocol['upgrades'],
+  action: RouteAction | undefined,
+): boolean {
+  const route = action?.kind === 'forward' ? action.protocol : null
+  if (type === 'connect' && route?.terminatesConnect !== true) return false
+  return route?.upgrades.get(type) ?? (manager === null ? type !== 'connect' : manager.get(type) === true)
 }
 
 /** Sixteen bytes in base64 (RFC 6455 section 4.2.1). */

@@ -22,7 +22,7 @@ import type { TransportSide } from './stream-transport.ts'
 import { JOIN_BYTES, type Transport, type TransportHandler } from './transport.ts'
 
 const READ_BYTES = 64 * 1024
-/** More than this may not wait. */
+/** More than this may not wait, where the configuration says nothing. */
 const HIGH_WATER_BYTES = 64 * 1024
 const shared = Buffer.allocUnsafeSlow(READ_BYTES)
 
@@ -37,6 +37,7 @@ export class HandleTransport implements Transport {
   /** Used again for every write that is done at once. */
   #request: WriteRequest | null = null
   #queue: Buffer[] = []
+  #givenBytes = 0
   #inFlightBytes = 0
   #isWriting = false
   #corked = false
@@ -46,12 +47,23 @@ export class HandleTransport implements Transport {
   #ending = false
   #closed = false
 
-  constructor({ socket, raw }: TransportSide, handle: StreamHandle) {
+  readonly #highWaterBytes: number
+
+  constructor({ socket, raw }: TransportSide, handle: StreamHandle, bufferLimitBytes: number | null) {
+    this.#highWaterBytes = bufferLimitBytes ?? HIGH_WATER_BYTES
     this.socket = socket
     this.raw = raw
     this.#handle = handle
     this.#copies = socket instanceof TLSSocket
     if (raw !== socket) raw.on('error', ignore)
+  }
+
+  get takenBytes(): number {
+    const settled = this.#givenBytes - this.bufferedBytes
+    const { writeQueueSize } = this.#handle
+    return this.#isWriting && writeQueueSize !== undefined
+      ? settled + Math.max(0, this.#inFlightBytes - writeQueueSize)
+      : settled
   }
 
   get takesMore(): boolean {
@@ -150,11 +162,12 @@ export class HandleTransport implements Transport {
   write(buf: Buffer): boolean {
     if (this.#closed) return true
     this.bufferedBytes += buf.length
+    this.#givenBytes += buf.length
     if (this.#isWriting || this.#corked) {
       this.heldBytes += buf.length
       this.#queue.push(buf)
     } else this.#writeNow(buf, null)
-    if (this.bufferedBytes > HIGH_WATER_BYTES) this.#isFull = true
+    if (this.bufferedBytes > this.#highWaterBytes) this.#isFull = true
     return !this.#isFull
   }
 

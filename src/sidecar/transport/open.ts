@@ -4,7 +4,10 @@ import { handleOf } from './stream-handle.ts'
 import { StreamTransport, type TransportSide } from './stream-transport.ts'
 import type { Transport } from './transport.ts'
 
-export function openTransport(side: TransportSide): Transport {
+/** `bufferLimitBytes`: how much may wait in it; `null`: as much as is usual. */
+export function openTransport(side: TransportSide, bufferLimitBytes: number | null): Transport {
   const handle = side.input ? null : handleOf(side.socket)
-  return handle === null ? new StreamTransport(side) : new HandleTransport(side, handle)
+  return handle === null
+    ? new StreamTransport(side, bufferLimitBytes)
+    : new HandleTransport(side, handle, bufferLimitBytes)
 }

@@ -15,6 +15,8 @@ export interface StreamHandle {
   onread: () => void
   /** net.Socket's own note of whether it has called `readStart`. */
   reading: boolean
+  /** What is left of the writes under way. */
+  readonly writeQueueSize?: number
   useUserBuffer(buffer: Buffer): void
   readStart(): number
   readStop(): number

@@ -17,6 +17,8 @@ export class StreamTransport implements Transport {
   readonly socket: Socket
   readonly raw: Socket
   readonly #input: DirectInput | null
+  readonly #limitBytes: number
+  #givenBytes = 0
   #handler: TransportHandler | null = null
   #closed = false
   readonly #events: readonly (readonly [string, (arg: unknown) => void])[] = [
@@ -27,7 +29,9 @@ export class StreamTransport implements Transport {
     ['close', () => this.#onClose('closed')],
   ]
 
-  constructor({ socket, raw, input = null }: TransportSide) {
+  /** `limitBytes`: of what may wait; the socket's own limit holds where that is the higher one. */
+  constructor({ socket, raw, input = null }: TransportSide, limitBytes: number | null) {
+    this.#limitBytes = limitBytes ?? 0
     this.socket = socket
     this.raw = raw
     this.#input = input
@@ -40,8 +44,11 @@ export class StreamTransport implements Transport {
   get heldBytes(): number {
     return this.socket.writableLength
   }
+  get takenBytes(): number {
+    return this.#givenBytes - this.socket.writableLength
+  }
   get takesMore(): boolean {
-    return !this.socket.writableNeedDrain
+    return !this.socket.writableNeedDrain || this.socket.writableLength <= this.#limitBytes
   }
 
   attach(handler: TransportHandler): void {
@@ -72,7 +79,8 @@ export class StreamTransport implements Transport {
     this.socket.uncork()
   }
   write(buf: Buffer): boolean {
-    return this.socket.write(buf)
+    this.#givenBytes += buf.length
+    return this.socket.write(buf) || this.socket.writableLength <= this.#limitBytes
   }
   end(): void {
     this.socket.end()

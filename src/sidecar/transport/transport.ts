@@ -25,6 +25,8 @@ export interface Transport {
   readonly raw: Socket
   /** Bytes given to it that the kernel has not taken. */
   readonly bufferedBytes: number
+  /** What the kernel has taken so far, as far as it tells: grows while a large write goes out. */
+  readonly takenBytes: number
   /** Of those, the ones that it still refers to: buffers given must stay as they are until this is 0. */
   readonly heldBytes: number
   /** Events go to `handler` from here on; what comes is read from the first `resume`. */

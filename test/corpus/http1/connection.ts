@@ -93,6 +93,7 @@ f.broken(post(`Expect: 100-continue\r\n${TE}`, `x\r\n${SMUGGLED}`), 'Expect and 
 
 const WS =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n'
+f.accept(get(WS), 'an upgrade that the upstream does not want')
 f.accept(get(WS, get()), 'a request behind an upgrade that was not wanted', { requests: 2 })
 f.accept(get(WS + length(SMUGGLED), SMUGGLED), 'an upgrade with a body', { seen: [`GET /x ${HOST} ${SMUGGLED}`] })
 f.accept(get(WS + TE, CHUNKED_SMUGGLED), 'an upgrade with chunks', { seen: [`GET /x ${HOST} ${SMUGGLED}`] })

@@ -88,6 +88,7 @@ f.either(post(`Transfer_Encoding: chunked\r\n${length(SMUGGLED)}`, SMUGGLED), 'a
 f.either(post(`${TE}Content_Length: 5\r\n`, '0\r\n\r\n'), 'a look-alike of a length beside TE')
 
 f.accept(get('X: a\r\n'.repeat(79)), '80 fields')
+f.accept(get('X: a\r\n'.repeat(99)), '100 fields, to which each sidecar adds its own')
 f.strict(get('X: a\r\n'.repeat(100)), '101 fields', { status: 431 })
 f.strict(get('X: a\r\n'.repeat(3000)), '3,001 fields', { status: 431 })
 f.accept(get(`X: ${'a'.repeat(12_000)}\r\n`), 'a field of 12,000 bytes')

@@ -50,6 +50,7 @@ for (const method of ['get', 'Get', 'gET', 'PURGE', 'MKCOL', 'A', "!#$%&'*+-.^_`
   f.accept(line(`${method} /x HTTP/1.1`), `method ${method}`, { seen: [`${method} /x ${HOST} `] })
 for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD', 'PROPFIND', 'REPORT'])
   f.accept(line(`${method} /x HTTP/1.1`), `method ${method}`, { seen: [`${method} /x ${HOST} `] })
+f.refuse(line('TRACE * HTTP/1.1'), 'TRACE has no such target')
 f.strict(line('TRACE /x HTTP/1.1'), 'TRACE shows what proxies added', { status: 405 })
 f.strict(line('TRACE /x HTTP/1.1', `${H}Content-Length: ${SMUGGLED.length}\r\n`) + SMUGGLED, 'TRACE with a body', {
   status: 405,

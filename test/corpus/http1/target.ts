@@ -140,7 +140,7 @@ for (const text of [
   ':443',
   'other.test:443/',
 ])
-  f.refuse(target(text, 'CONNECT'), `CONNECT ${text}`)
+  f.strict(target(text, 'CONNECT'), `CONNECT ${text} where it is not configured`, { status: 405 })
 f.strict(target(`/${'a'.repeat(17_000)}`), 'a target of 17,000 bytes', { status: 414 })
 f.strict(target(`/?${'a'.repeat(40_000)}`), 'a query of 40,000 bytes', { status: 414 })
 f.accept(target(`/${'a'.repeat(8000)}`), 'a target of 8,000 bytes')

@@ -134,7 +134,7 @@ export class ChunkedReader {
             this.#state = END_LF
             at++
           } else {
-            this.#trailers ??= new HeadReader('trailers', MAX_TRAILER_BYTES)
+            this.#trailers ??= new HeadReader('trailers', { maxHeadBytes: MAX_TRAILER_BYTES })
             this.#state = TRAILERS
           }
           break

@@ -16,6 +16,7 @@ import {
 } from '../body.ts'
 import { ChunkedReader } from './chunked.ts'
 import type { Head } from '../head.ts'
+import { listsTrailers } from '../te.ts'
 import { DROPPED, nameId, UNKNOWN } from '../names.ts'
 import { isAuthority } from './target.ts'
 import { BAD_MESSAGE, DONE, EXPECTATION_FAILED, MORE, NOT_SERVED, UNKNOWN_CODING, type Verdict } from '../verdict.ts'
@@ -37,7 +38,6 @@ const CLOSE = ascii('close')
 const KEEP_ALIVE = ascii('keep-alive')
 const UPGRADE_TOKEN = ascii('upgrade')
 const CONTINUE = ascii('100-continue')
-const TRAILERS = ascii('trailers')
 const MAX_HOPS_DIGITS = 9
 const NOBODY: readonly string[] = []
 const CODINGS = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'])
@@ -165,7 +165,7 @@ export class Framing implements BodyFraming {
           this.#expect = i
           break
         case TE:
-          if (hasToken(head, i, TRAILERS)) this.acceptsTrailers = true
+          if (listsTrailers(head, i)) this.acceptsTrailers = true
           break
         case MAX_FORWARDS:
           verdict = this.#maxForwards(head, i)
@@ -255,22 +255,6 @@ function refusedCoding(head: Head): Verdict {
 function isMethod(head: Head, method: string): boolean {
   const length = head.methodEnd - head.methodStart
   return length === method.length && head.text(head.methodStart, head.methodEnd) === method
-}
-
-/** Whether the field is a list with this member, alone between commas. */
-function hasToken(head: Head, field: number, lower: Uint8Array): boolean {
-  const buf = head.bytes
-  const end = head.valueEnd(field)
-  for (let i = head.valueStart(field); i < end; i++) {
-    let stop = buf.indexOf(COMMA, i)
-    if (stop < 0 || stop > end) stop = end
-    while (i < stop && (buf[i] === SP || buf[i] === HTAB)) i++
-    let last = stop
-    while (last > i && (buf[last - 1] === SP || buf[last - 1] === HTAB)) last--
-    if (equalsIgnoreCase(buf, i, last, lower)) return true
-    i = stop
-  }
-  return false
 }
 
 /** Counts a body off a connection, whatever its kind. */

@@ -41,6 +41,11 @@ const REASON = 13
 
 const HTTP = Buffer.from('HTTP/', 'latin1')
 
+export interface HeadLimits {
+  maxHeadBytes: number
+  maxFields: number
+}
+
 /** Reads heads of one kind off one connection. */
 export class HeadReader {
   readonly head = new Head()
@@ -49,6 +54,7 @@ export class HeadReader {
   readonly #isRequest: boolean
   readonly #first: number
   readonly #maxHeadBytes: number
+  readonly #maxFields: number
   #state: number
   #emptyLines = 0
   /** Where in `head.bytes` the head begins, where the current token began, and what else is remembered of it. */
@@ -62,10 +68,14 @@ export class HeadReader {
   #carry: Buffer = EMPTY
   #carryBytes = 0
 
-  constructor(kind: 'request' | 'response' | 'trailers', maxHeadBytes = MAX_HEAD_BYTES) {
+  constructor(
+    kind: 'request' | 'response' | 'trailers',
+    { maxHeadBytes = MAX_HEAD_BYTES, maxFields = MAX_FIELDS }: Partial<HeadLimits> = {},
+  ) {
     this.#isRequest = kind === 'request'
     this.#first = this.#state = kind === 'trailers' ? FIELD_START : START
     this.#maxHeadBytes = maxHeadBytes
+    this.#maxFields = maxFields
   }
 
   /** Nothing of a next message has come yet. */
@@ -240,7 +250,7 @@ export class HeadReader {
           }
           // a line led by white space would be a folded one
           if (TCHAR[byte] !== 1) return BAD_MESSAGE
-          if (head.count === MAX_FIELDS) return HEAD_TOO_LARGE
+          if (head.count === this.#maxFields) return HEAD_TOO_LARGE
           this.#nameStart = i
           this.#hash = 0
           this.#state = NAME

@@ -24,6 +24,7 @@ export function sessionLimits(settings: Http2Settings): Partial<SessionLimits> {
           connectionWindowBytes,
           maxConnectionWindowBytes: Math.max(connectionWindowBytes, MAX_CONNECTION_WINDOW_BYTES),
         }),
+    streamErrorOnMalformed: settings.streamErrorOnInvalidMessage ?? true,
     enableConnectProtocol: settings.allowConnect,
   }
 }

@@ -4,7 +4,7 @@
  */
 import { AbuseGuard } from './abuse.ts'
 import { ClosedStreams, OWN_RESET, PEER_DONE, type Ending } from './closed-streams.ts'
-import { ENHANCE_YOUR_CALM, NO_ERROR, REFUSED_STREAM, type ErrorCode } from './errors.ts'
+import { ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, type ErrorCode } from './errors.ts'
 import { DEFAULT_WINDOW_BYTES, MAX_STREAM_ID, MAX_WINDOW_BYTES } from './frame.ts'
 import { HpackEncoder } from './hpack/encoder.ts'
 import { DEFAULT_LIMITS, type SessionHandler, type SessionLimits, type SessionOptions } from './options.ts'
@@ -190,6 +190,12 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
     if (stream.state !== OPEN) return
     this.refuse(stream.id, code)
     if (!this.dead) this.abandon(stream, stream.remoteEnded ? PEER_DONE : OWN_RESET, code, false, true)
+  }
+
+  /** A message against the rules of HTTP (section 8.1.1). */
+  messageFault(stream: Http2Stream): void {
+    if (this.limits.streamErrorOnMalformed) this.streamFault(stream, PROTOCOL_ERROR)
+    else this.fatal(PROTOCOL_ERROR, 'malformed message')
   }
 
   /** RST_STREAM for a stream that has no object. */

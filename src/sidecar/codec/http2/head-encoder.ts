@@ -6,6 +6,7 @@ import { BODY_LENGTH, type BodyKind } from '../body.ts'
 import type { HeadEncoder } from '../head-encoder.ts'
 import type { Head } from '../head.ts'
 import { headerName, type HeaderName } from '../names.ts'
+import { PSEUDO_BIT } from './hpack/fields.ts'
 import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
 
 const CONTENT_LENGTH = headerName('content-length')
@@ -23,16 +24,16 @@ export class Http2HeadEncoder implements HeadEncoder {
     this.#stream = stream
   }
 
-  request(method: string, path: string, authority: string, protocol: string): void {
+  request(method: string, path: string, authority: string, protocol: string, sensitive: number): void {
     const stream = this.#stream
     if (protocol !== '') stream.requestKind = CONNECT_REQUEST
     else if (method === 'HEAD') stream.requestKind = HEAD_REQUEST
     stream.beginHead()
     const { encoder } = stream
-    encoder.pseudo('method', protocol === '' ? method : 'CONNECT')
+    encoder.pseudo('method', protocol === '' ? method : 'CONNECT', (sensitive & PSEUDO_BIT.method) !== 0)
     encoder.pseudo('scheme', 'http')
-    encoder.pseudo('authority', authority)
-    encoder.pseudo('path', path)
+    encoder.pseudo('authority', authority, (sensitive & PSEUDO_BIT.authority) !== 0)
+    encoder.pseudo('path', path, (sensitive & PSEUDO_BIT.path) !== 0)
     if (protocol !== '') encoder.pseudo('protocol', protocol)
   }
 

@@ -46,7 +46,7 @@ export class MessageReader {
 
   constructor(core: Core) {
     this.#core = core
-    this.#decoder = new HpackDecoder(core.limits.headerTableBytes)
+    this.#decoder = new HpackDecoder(core.limits.headerTableBytes, core.limits.maxFields)
   }
 
   // ---- header blocks
@@ -163,7 +163,7 @@ export class MessageReader {
       if (stream.remoteEnded) return core.streamFault(stream, STREAM_CLOSED)
       if (verdict === HEADERS_TOO_LARGE) return core.streamFault(stream, ENHANCE_YOUR_CALM)
       if (verdict !== DONE || !ends || stream.requestKind === CONNECT_REQUEST || !agrees(stream, 0, true))
-        return core.streamFault(stream, PROTOCOL_ERROR)
+        return core.messageFault(stream)
       stream.trailersHeld = true
       return this.#onEnd(stream)
     }
@@ -171,15 +171,15 @@ export class MessageReader {
     if (core.dead) return undefined
     const { status } = stream.head
     if (verdict === DONE && status < 200) {
-      if (ends || status === 101) return core.streamFault(stream, PROTOCOL_ERROR)
+      if (ends || status === 101) return core.messageFault(stream)
       if (++stream.numInterims > core.abuse.budgets.maxInterimResponses)
         return core.streamFault(stream, ENHANCE_YOUR_CALM)
       stream.owner.onHead(stream, stream.head, stream.framing)
       return undefined
     }
     if (verdict === DONE) verdict = readResponse(stream, ends)
-    if (verdict !== DONE)
-      return core.streamFault(stream, verdict === HEADERS_TOO_LARGE ? ENHANCE_YOUR_CALM : PROTOCOL_ERROR)
+    if (verdict === HEADERS_TOO_LARGE) return core.streamFault(stream, ENHANCE_YOUR_CALM)
+    if (verdict !== DONE) return core.messageFault(stream)
     stream.headSeen = true
     return this.#tellHead(stream, ends)
   }
@@ -194,7 +194,7 @@ export class MessageReader {
   #refuseMessage(stream: Http2Stream, verdict: Verdict): void {
     const core = this.#core
     if (verdict !== HEADERS_TOO_LARGE && verdict !== 417) {
-      core.streamFault(stream, PROTOCOL_ERROR)
+      core.messageFault(stream)
       return
     }
     core.sender.beginHead(stream)
@@ -260,7 +260,7 @@ export class MessageReader {
     }
     if (agrees(stream, dataBytes, this.#dataEnds)) return undefined
     this.#stream = null
-    return core.streamFault(stream, PROTOCOL_ERROR)
+    return core.messageFault(stream)
   }
 
   // hot

@@ -1,4 +1,5 @@
 /** What a session is given: limits as data, and who hears of it. */
+import { MAX_FIELDS } from '../head.ts'
 import type { AbuseBudgets } from './abuse.ts'
 import type { ErrorCode } from './errors.ts'
 import { DEFAULT_MAX_FRAME_BYTES } from './frame.ts'
@@ -18,6 +19,10 @@ export interface SessionLimits {
   readonly headerTableBytes: number
   /** By RFC 9113 section 10.5.1: names and values and 32 for each. */
   readonly maxHeaderListBytes: number
+  /** Of one head. */
+  readonly maxFields: number
+  /** A message that is malformed ends its stream; false: the connection. */
+  readonly streamErrorOnMalformed: boolean
   /** Servers: extended CONNECT (RFC 8441). */
   readonly enableConnectProtocol: boolean
 }
@@ -31,6 +36,8 @@ export const DEFAULT_LIMITS: SessionLimits = {
   maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
   headerTableBytes: 4096,
   maxHeaderListBytes: 32 * 1024,
+  maxFields: MAX_FIELDS,
+  streamErrorOnMalformed: true,
   enableConnectProtocol: false,
 }
 

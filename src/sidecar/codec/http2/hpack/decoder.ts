@@ -12,11 +12,12 @@ const NO_HEAD = new Head()
 
 export class HpackDecoder {
   readonly #reader: BlockReader
-  readonly #builder = new HeadBuilder(NO_HEAD)
+  readonly #builder: HeadBuilder
 
   /** `maxTableBytes`: what we announce as SETTINGS_HEADER_TABLE_SIZE. */
-  constructor(maxTableBytes: number) {
+  constructor(maxTableBytes: number, maxFields?: number) {
     this.#reader = new BlockReader(maxTableBytes)
+    this.#builder = new HeadBuilder(NO_HEAD, maxFields)
   }
 
   /** Another announcement, once the peer has acknowledged it: a larger table is a fault from the next block on. */

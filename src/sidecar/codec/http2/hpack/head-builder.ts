@@ -60,7 +60,10 @@ export class HeadBuilder implements FieldSink {
   #malformed = false
   #tooLarge = false
 
-  constructor(head: Head) {
+  readonly #maxFields: number
+
+  constructor(head: Head, maxFields = MAX_FIELDS) {
+    this.#maxFields = maxFields
     this.#head = head
     this.#slab = head.bytes
   }
@@ -108,7 +111,7 @@ export class HeadBuilder implements FieldSink {
     const head = this.#head
     const length = end - start
     this.#listBytes += length + COUNTED_BYTES
-    if (this.#listBytes > this.#maxListBytes || head.count >= MAX_FIELDS) {
+    if (this.#listBytes > this.#maxListBytes || head.count >= this.#maxFields) {
       this.#tooLarge = true
       return this.#listBytes <= this.#giveUpBytes
     }
