@@ -34,6 +34,9 @@ export const PLAINTEXT_HTTP = ['http/1.0', 'http/1.1', 'h2c']
 const HTTP_FILTERS = [{ name: 'envoy.filters.http.router', typedConfig: pack(EXTENSION.router, {}) }]
 const HCM = 'envoy.filters.network.http_connection_manager'
 
+/** Trace headers on each request; of the traces that begin here, as many are sampled as Istio has by default. */
+const TRACING = { randomSampling: { value: 1 } }
+
 /** A client's side: routes come from RDS. */
 export function outboundHttp(statPrefix: string, routeConfigName: string): Filter {
   const typedConfig = pack(EXTENSION.httpConnectionManager, {
@@ -44,6 +47,7 @@ export function outboundHttp(statPrefix: string, routeConfigName: string): Filte
     ...FROM_PROGRAM,
     useRemoteAddress: { value: false },
     generateRequestId: { value: true },
+    tracing: TRACING,
   })
   return { name: HCM, typedConfig }
 }
@@ -63,6 +67,7 @@ export function inboundHttp(
     ...(mutualTls ? OVER_LINK : FROM_STRANGER),
     useRemoteAddress: { value: false },
     generateRequestId: { value: true },
+    tracing: TRACING,
     forwardClientCertDetails: mutualTls ? 2 : 0,
     ...(mutualTls ? { setCurrentClientCertDetails: { subject: { value: true }, dns: true, uri: true } } : {}),
   })

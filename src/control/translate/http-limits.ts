@@ -1,7 +1,8 @@
 /**
  * Limits and deadlines of HTTP connections that proxies accept, and of HTTP/2 connections that they open. Constants.
  * Source: Envoy's best practices for the edge; where users would see a difference, Istio's: streams may be silent for ever
- * (stream_idle_timeout 0), and a program may have many streams on one connection.
+ * (stream_idle_timeout 0), and a program may have many streams on one connection. Of upgrades Istio lists WebSocket; here
+ * none is listed, so that whatever both programs agree on (a 101) goes through, but for CONNECT.
  */
 import type { envoy } from '../../xds/generated/xds.js'
 import { duration } from './resource.ts'
@@ -16,7 +17,6 @@ type ManagerLimits = Pick<
   | 'requestHeadersTimeout'
   | 'delayedCloseTimeout'
   | 'maxRequestHeadersKb'
-  | 'upgradeConfigs'
 >
 
 const KIB = 1024
@@ -55,7 +55,6 @@ function limits(http2ProtocolOptions: Http2Options): ManagerLimits {
     streamIdleTimeout: duration(0),
     requestHeadersTimeout: duration(HEAD_DEADLINE_MS),
     delayedCloseTimeout: duration(LINGER_MS),
-    upgradeConfigs: [{ upgradeType: 'websocket' }],
   }
 }
 

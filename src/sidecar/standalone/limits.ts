@@ -15,9 +15,12 @@ const HTTP1 = 'envoy.config.core.v3.Http1ProtocolOptions'
 const COMMON = 'envoy.config.core.v3.HttpProtocolOptions'
 const MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
 
+const ofRequests: Rule = (_, path) =>
+  path.includes('listeners[') ? undefined : 'requests are judged where they come in: set it on the listener'
+
 const RULES: Readonly<Record<string, Rule>> = {
-  [`${COMMON}.headersWithUnderscoresAction`]: (_, path) =>
-    path.includes('listeners[') ? undefined : 'requests are judged where they come in: set it on the listener',
+  [`${COMMON}.headersWithUnderscoresAction`]: ofRequests,
+  [`${HTTP1}.defaultHostForHttp_10`]: ofRequests,
   [`${HTTP1}.allowAbsoluteUrl`]: unlessFalse('targets in absolute form are always read'),
   [`${MANAGER}.normalizePath`]: unlessFalse('paths are always brought into one form'),
 }

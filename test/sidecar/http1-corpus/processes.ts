@@ -9,7 +9,10 @@ const HTTP10 = { http_protocol_options: { accept_http_10: true } }
 const nothing = async (): Promise<void> => {} // the test's end ends the processes
 
 export async function oneProcess(t: Test, upstreamPort: number): Promise<Rig> {
-  const { ports } = await startProxy(t, bootstrap([httpListener('in', 'app', {}, HTTP10)], [cluster('app', upstreamPort)]))
+  const { ports } = await startProxy(
+    t,
+    bootstrap([httpListener('in', 'app', {}, HTTP10)], [cluster('app', upstreamPort)]),
+  )
   return { name: 'one process', port: ports.get('in') ?? 0, close: nothing }
 }
 

@@ -284,16 +284,59 @@ t.test('what this proxy does anyhow may be asked for, and nothing else', (t) => 
     return faultsOf(JSON.stringify(config))
   }
   t.same(asked({}, {}), [])
-  t.match(asked({ enable_trailers: true }, {}), [
-    /explicit_http_config\.http_protocol_options: not supported$|enable_trailers: not supported$/,
-  ])
+  t.match(asked({ default_host_for_http_10: 'a' }, {}), [/default_host_for_http_10: .*set it on the listener$/])
   t.match(asked({}, { normalize_path: false }), [/normalize_path: paths are always brought into one form$/])
-  t.match(asked({}, { upgrade_configs: [{ upgrade_type: 'CONNECT' }] }), [
-    /upgrade_type: CONNECT is not supported here$/,
-  ])
-  t.match(asked({}, { http2_protocol_options: { connection_keepalive: { interval: '5s' } } }), [
-    /connection_keepalive: not supported$/,
-  ])
+  t.end()
+})
+
+t.test('limits of connections and of HTTP are honoured, on both sides where they have two', (t) => {
+  const upstream = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  const config = good()
+  const common = { max_connection_duration: '60s', max_headers_count: 50, max_stream_duration: '5s' }
+  const http2 = {
+    connection_keepalive: { interval: '5s', timeout: '1s' },
+    override_stream_error_on_invalid_http_message: false,
+  }
+  const typed = {
+    '@type': `type.googleapis.com/${upstream}`,
+    common_http_protocol_options: { ...common, max_requests_per_connection: 3 },
+    explicit_http_config: { http2_protocol_options: http2 },
+  }
+  Object.assign(first(config, 'clusters'), {
+    typed_extension_protocol_options: { [upstream]: typed },
+    per_connection_buffer_limit_bytes: 65_536,
+    circuit_breakers: { thresholds: [{ max_retries: 1, retry_budget: { budget_percent: { value: 50 } } }] },
+  })
+  Object.assign(first(config, 'listeners'), { per_connection_buffer_limit_bytes: 65_536 })
+  const connect = { upgrade_type: 'CONNECT', connect_config: {} }
+  const action = {
+    cluster: 'app',
+    idle_timeout: '1s',
+    max_stream_duration: { max_stream_duration: '2s', grpc_timeout_header_max: '3s' },
+    upgrade_configs: [connect, { upgrade_type: 'websocket', enabled: false }],
+  }
+  Object.assign(manager(config), {
+    common_http_protocol_options: {
+      ...common,
+      max_requests_per_connection: 3,
+      headers_with_underscores_action: 'REJECT_REQUEST',
+    },
+    http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'old.test', enable_trailers: true },
+    http2_protocol_options: http2,
+    request_timeout: '10s',
+    drain_timeout: '1s',
+    delayed_close_timeout: '0s',
+    merge_slashes: true,
+    path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT',
+    tracing: { random_sampling: { value: 50 }, client_sampling: { value: 100 }, overall_sampling: { value: 75 } },
+    upgrade_configs: [{ upgrade_type: 'CONNECT' }, { upgrade_type: 'websocket' }],
+    route_config: {
+      virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { connect_matcher: {} }, route: action }] }],
+    },
+  })
+  t.same(faultsOf(JSON.stringify(config)), [])
+  Object.assign(connect, { connect_config: undefined })
+  t.match(faultsOf(JSON.stringify(config)), [/CONNECT without connect_config is not supported/])
   t.end()
 })
 
