@@ -89,6 +89,11 @@ export class Load {
     return this.#sent - this.#ended
   }
 
+  /** Until `ms` of the load are over. */
+  async reach(ms: number): Promise<void> {
+    while (this.nowMs < ms) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+
   /** No further request leaves. */
   stop(): void {
     this.#stopped = true
@@ -276,4 +281,15 @@ export function quantileMs(log: readonly Entry[], q: number, which: (entry: Entr
     .map((e) => e.latencyMs)
     .sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
+}
+
+/** When it was slow, for people: p99 of each window that is over `limitMs`. */
+export function tellSlow(log: readonly Entry[], limitMs: number, windowMs = 500): void {
+  const last = Math.floor(Math.max(0, ...log.map((e) => e.atMs)) / windowMs)
+  const slow: string[] = []
+  for (let i = 0; i <= last; i++) {
+    const p99 = quantileMs(log, 0.99, (e) => Math.floor(e.atMs / windowMs) === i)
+    if (p99 > limitMs) slow.push(`${(i * windowMs) / 1000} s: ${Math.round(p99)} ms`)
+  }
+  if (slow.length > 0) process.stderr.write(`  p99 over ${limitMs} ms at ${slow.join(', ')}\n`)
 }

@@ -44,7 +44,7 @@ export interface PoolSettings {
 /** ALPN names of HTTP/2: Istio's between proxies, and everybody's. */
 const HTTP2_NAMES = new Set(['h2', 'istio-h2'])
 /** A peer whose streams are all taken gets this many links at most; then requests wait. */
-const MAX_LINKS = 4
+const MAX_LINKS = 16
 
 export class Pool implements Http1Owner, Http2Owner {
   readonly #dialer: Dialer

@@ -36,6 +36,9 @@ export class Deadlines {
   /** Something has moved since `#activeMs`: when, is only asked for by the timer. */
   #moved = false
   #running = false
+  /** The request's body waits with us, for a connection; how long it did. */
+  #holdsBody = false
+  #heldMs = 0
 
   constructor(wheel: TimerWheel, nowMs: () => number, handler: DeadlineHandler) {
     this.#wheel = wheel
@@ -51,6 +54,8 @@ export class Deadlines {
   begin(nowMs: number, idleMs: number): void {
     this.#running = true
     this.#moved = false
+    this.#holdsBody = false
+    this.#heldMs = 0
     this.#activeMs = nowMs
     this.#idleMs = idleMs
     if (idleMs > 0 && !this.#idle.armed) this.#wheel.schedule(this.#idle, idleMs)
@@ -72,8 +77,21 @@ export class Deadlines {
     this.#moved = true
   }
 
+  /** From the request's end on. */
   armRoute(ms: number): void {
+    this.#wheel.schedule(this.#route, Math.max(1, ms - this.#heldMs))
+  }
+  /** The same limit where nobody can know the request's end, because we do not take its body yet. */
+  armHeld(ms: number): void {
+    this.#holdsBody = true
     this.#wheel.schedule(this.#route, ms)
+  }
+  /** The body goes on: the client has its own time for it, the upstream what is left. */
+  releaseBody(heldMs: number): void {
+    if (!this.#holdsBody) return
+    this.#holdsBody = false
+    this.#heldMs = heldMs
+    this.#wheel.cancel(this.#route)
   }
   armTry(ms: number): void {
     this.#wheel.schedule(this.#try, ms)

@@ -23,7 +23,7 @@ import { describeConnection, describeRequest, markOutcome, markReset, RequestTex
 import type { DownstreamPeer } from './downstream-peer.ts'
 import { boundGrpcTimeout, grpcReply } from './grpc.ts'
 import { type Fault, type LocalReply, localReply, requestReply, routeReply } from './local-reply.ts'
-import { IDLE, Request, RESPONDING, SENT, TUNNEL } from './request.ts'
+import { IDLE, Request, RESPONDING, SENT, TUNNEL, WAITING } from './request.ts'
 import { isUpgradeAllowed } from './upgrade.ts'
 import { type UpstreamOutcome, UpstreamSide } from './upstream-side.ts'
 
@@ -213,6 +213,9 @@ export class Stream implements UpstreamOutcome, DeadlineHandler {
     const { maxDurationMs } = this.#upstream
     if (ownMs > 0 || maxDurationMs > 0) this.#deadlines.armDuration(ownMs, maxDurationMs)
     this.#upstream.attempt()
+    const limitMs = request.limitMs()
+    if (request.phase === WAITING && !request.isDone && x.grpcTimeoutMs < 0 && limitMs > 0)
+      this.#deadlines.armHeld(limitMs)
   }
 
   // ---- ends

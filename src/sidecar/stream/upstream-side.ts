@@ -143,6 +143,7 @@ export class UpstreamSide implements UpstreamHandler {
       x.mutualTls = upstream.peerId !== ''
     }
     this.#sentMs = request.inRead ? x.startMs : this.#settings.proxy.nowMs() // at once: the same moment
+    this.#deadlines.releaseBody(this.#sentMs - x.startMs)
   }
 
   onPoolFailure(fault: PoolFault, detail: string): void {

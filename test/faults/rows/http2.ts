@@ -4,7 +4,7 @@ import { ATTACKS, runAttack } from '../../helpers/h2-attacks.ts'
 import { ENHANCE_YOUR_CALM } from '../../helpers/h2-wire.ts'
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load, quantileMs, tellFailures } from '../load.ts'
+import { Load, quantileMs, tellFailures, tellSlow } from '../load.ts'
 import { atMost, exactly, type Figure, type Row, told } from '../row.ts'
 
 const CALLS = 5000
@@ -30,6 +30,7 @@ export const http2Attacks: Row = {
       await load.done
       const { maxRssMb } = await chain.vitals()
       tellFailures(load.log)
+      tellSlow(load.log, 150)
       const verdict = chain.check(load.log)
       return [
         ...figures,

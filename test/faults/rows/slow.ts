@@ -2,7 +2,7 @@
 import net from 'node:net'
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load, quantileMs, tellFailures } from '../load.ts'
+import { Load, quantileMs, tellFailures, tellSlow } from '../load.ts'
 import { atMost, exactly, type Row, told } from '../row.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
@@ -35,6 +35,7 @@ export const slow: Row = {
       await load.done
       const { maxRssMb, lagP99Ms } = await chain.vitals()
       tellFailures(load.log)
+      tellSlow(load.log, 100)
       const verdict = chain.check(load.log)
       return [
         told('slow heads, readers, handshakes', heads + readers + handshakes),

@@ -1,14 +1,17 @@
 import http from 'node:http'
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import { credential } from '../../helpers/credentials.ts'
 import {
   createPlane,
   exchangeBytes,
   forward,
   httpListener,
   listen,
+  meshCluster,
   routes,
   staticCluster,
+  TestCredentials,
   weighted,
 } from '../../helpers/data-plane.ts'
 
@@ -339,6 +342,22 @@ void t.test('retries on connect failure go to another host; exhausted, they say 
 void t.test("the route's timeout answers 504", async (t) => {
   const { port, records } = await rawFront(t, () => {}, { timeout: { seconds: 0, nanos: 50_000_000 } })
   t.match(await exchangeBytes(port, get('/', CLOSE)), /^HTTP\/1\.1 504 [^]*\r\n\r\nupstream request timeout$/)
+  t.match(await records.at(0), { responseFlags: 'UT', responseCodeDetails: 'response_timeout' })
+})
+
+void t.test("the route's timeout runs while a body waits for a connection that does not come up", async (t) => {
+  const mute = net.createServer((socket) => socket.on('error', () => {}).resume())
+  const { plane, records, port } = createPlane('client', new TestCredentials(credential('client')))
+  // a handshake that nobody answers
+  plane.setClusters([meshCluster('mute', [], staticCluster('mute', { port: await listen(mute), mesh: true }))])
+  plane.setRoutes([routes('r', forward('mute', {}, { timeout: { seconds: 0, nanos: 50_000_000 } }))])
+  await plane.setListeners([httpListener('http', { rds: 'r' })])
+  t.teardown(async () => {
+    await plane.drain(0)
+    mute.close()
+  })
+  const post = `POST / HTTP/1.1\r\nHost: app\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello`
+  t.match(await exchangeBytes(port('http'), post), /^HTTP\/1\.1 504 /)
   t.match(await records.at(0), { responseFlags: 'UT', responseCodeDetails: 'response_timeout' })
 })
 

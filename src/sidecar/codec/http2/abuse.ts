@@ -22,6 +22,8 @@ export interface AbuseBudgets {
   readonly priorities: Budget
   /** Earned back by the bytes and messages that we send, so that a dribble of small windows is not. */
   readonly windowUpdates: Budget
+  /** DATA held back for slow readers; more than this takes up the connection's window, and so stops all its streams. */
+  readonly maxHeldBytes: number
   /** Control frames that wait for a peer that reads nothing. */
   readonly maxQueuedControlFrames: number
   readonly maxContinuations: number
@@ -38,6 +40,7 @@ export const STRANGER_BUDGETS: AbuseBudgets = {
   emptyFrames: { burst: 100, perSecond: 100 },
   priorities: { burst: 500, perSecond: 100 },
   windowUpdates: { burst: 2000, perSecond: 1000 },
+  maxHeldBytes: 4 * 1024 * 1024,
   maxQueuedControlFrames: 1000,
   maxContinuations: 8,
   maxSettingsEntries: 32,
@@ -52,6 +55,7 @@ export const MESH_PEER_BUDGETS: AbuseBudgets = {
   pings: { burst: 2000, perSecond: 1000 },
   emptyFrames: { burst: 1000, perSecond: 1000 },
   windowUpdates: { burst: 20_000, perSecond: 10_000 },
+  maxHeldBytes: 16 * 1024 * 1024,
 }
 
 /** Looks at the clock only when its burst is used up. */

@@ -6,7 +6,7 @@ import type { Http2Settings } from '../protocol.ts'
 import type { AbuseBudgets } from './abuse.ts'
 import type { SessionLimits } from './options.ts'
 
-/** No window grows beyond these: what a slow reader leaves behind stays below 4 MiB a connection. */
+/** No window grows beyond these: one slow reader leaves at most its stream's behind, many the bound of `maxHeldBytes`. */
 const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
 const MAX_CONNECTION_WINDOW_BYTES = 3 * 1024 * 1024
 

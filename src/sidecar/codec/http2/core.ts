@@ -42,6 +42,12 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   nextId = 1
   /** Clients: streams handed out, from `open` on. Servers: the peer's, that are not closed by both sides. */
   numStreams = 0
+  /** DATA that is held back for owners who cannot take it yet. */
+  #heldBytes = 0
+  /** Of them, those that the connection's window was not given back for. */
+  #owedBytes = 0
+  /** By how much all streams' windows are larger than at their beginning. */
+  #grownBytes = 0
   /** Owner of the reader: nothing more is read. */
   onDead: () => void = () => {}
   readonly #host: StreamHost
@@ -129,6 +135,7 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   }
 
   release(stream: Http2Stream): void {
+    this.#grownBytes -= stream.window.grownBytes
     stream.clear()
     const pool = this.#pool
     if (++this.#numReleased === POOL_PERIOD) {
@@ -169,8 +176,9 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
     if (state !== LINGERING) this.#leave(stream, ending)
     stream.state = FREE
     this.sender.drop(stream)
-    this.credit(stream.held.bytes)
+    const held = stream.held.bytes
     stream.held.clear()
+    if (held > 0) this.unhold(held)
     if (tell) owner.onReset(stream, code, remote)
     this.release(stream)
     if (state !== LINGERING) this.handler.onStreamClosed()
@@ -237,20 +245,57 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
 
   // ---- windows of the receiving side
 
-  // hot
+  // hot: these bytes of the connection's window are free again
   credit(bytes: number): void {
     if (bytes === 0 || this.dead) return
-    const increment = this.window.credit(bytes, true)
+    const increment = this.window.credit(bytes, MAX_WINDOW_BYTES)
     if (increment > 0) this.output.windowUpdate(0, increment)
   }
 
   // hot
   creditStream(stream: Http2Stream, bytes: number): void {
     if (stream.remoteEnded || stream.state !== OPEN) return
-    const increment = stream.window.credit(bytes, !stream.wasPaused)
+    const { window } = stream
+    const before = window.sizeBytes
+    const spareBytes = stream.wasPaused ? 0 : this.abuse.budgets.maxHeldBytes / 2 - this.#grownBytes
+    const increment = window.credit(bytes, spareBytes)
     if (increment === 0) return
-    stream.wasPaused = stream.paused
+    stream.wasPaused = stream.paused || stream.held.bytes > 0
+    this.#grownBytes += window.sizeBytes - before
     this.output.windowUpdate(stream.id, increment)
+  }
+
+  /** A slow owner fills its stream's window, not the connection's, which others use; up to a bound. */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes
+    if (this.#heldBytes > this.abuse.budgets.maxHeldBytes) this.#owedBytes += bytes
+    else this.credit(bytes)
+  }
+
+  /** They are not held any more. */
+  unhold(bytes: number): void {
+    const wasCrowded = this.isCrowded
+    this.#heldBytes -= bytes
+    if (this.#owedBytes > 0) {
+      const paid = Math.min(this.#owedBytes, bytes)
+      this.#owedBytes -= paid
+      this.credit(paid)
+    }
+    if (wasCrowded && !this.isCrowded && !this.dead) this.handler.onStreamClosed()
+  }
+
+  /** So many slow readers are here that the next stream had better go elsewhere. */
+  get isCrowded(): boolean {
+    return this.#heldBytes * 2 > this.abuse.budgets.maxHeldBytes
+  }
+
+  /** Its peer filled half of its window while it was paused: the window is larger than it can use. */
+  slowDown(stream: Http2Stream): void {
+    const { window, held } = stream
+    if (window.grownBytes === 0 || held.bytes * 2 < window.sizeBytes) return
+    const before = window.sizeBytes
+    window.shrink()
+    this.#grownBytes -= before - window.sizeBytes
   }
 
   /** Graceful end, first and second step. */

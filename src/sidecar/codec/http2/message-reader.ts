@@ -273,6 +273,7 @@ export class MessageReader {
       core.credit(bytes)
     } else if (stream.paused || stream.held.bytes > 0) {
       stream.held.copy(buf, start, end)
+      core.hold(bytes)
     } else {
       stream.owner.onData(stream, buf, start, end)
       core.credit(bytes)
@@ -314,11 +315,12 @@ export class MessageReader {
     const core = this.#core
     const { generation } = stream
     const { held } = stream
+    core.slowDown(stream)
     while (held.bytes > 0 && !stream.paused) {
       const { first, at, end } = held
       held.skip(end - at)
+      core.unhold(end - at)
       stream.owner.onData(stream, first, at, end)
-      core.credit(end - at)
       if (stream.generation !== generation || stream.state === FREE) return
       core.creditStream(stream, end - at)
     }

@@ -29,7 +29,7 @@ export interface SessionLimits {
 
 export const DEFAULT_LIMITS: SessionLimits = {
   maxConcurrentStreams: 100,
-  streamWindowBytes: 256 * 1024,
+  streamWindowBytes: 64 * 1024,
   maxStreamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 1024 * 1024,
   maxConnectionWindowBytes: 3 * 1024 * 1024,

@@ -41,7 +41,8 @@ export class Session implements StreamHost {
 
   get canOpen(): boolean {
     const core = this.#core
-    return !core.draining && core.numStreams < core.peer.maxConcurrentStreams && core.nextId <= MAX_STREAM_ID
+    if (core.draining || core.isCrowded || core.nextId > MAX_STREAM_ID) return false
+    return core.numStreams < core.peer.maxConcurrentStreams
   }
 
   /** Either side has said GOAWAY. */
@@ -69,7 +70,7 @@ export class Session implements StreamHost {
     if (!this.#core.dead && end > start) this.#inbound.reader.read(buf, start, end)
   }
 
-  /** Clients: a stream, or null where the peer's limit or a GOAWAY stands against it. It is numbered by its head. */
+  /** Clients: a stream, or null where the peer's limit, slow readers or a GOAWAY stand against it. It is numbered by its head. */
   open(owner: StreamHandler): Http2Stream | null {
     if (!this.canOpen) return null
     return this.#core.acquire(owner)

@@ -163,7 +163,7 @@ export class Http2Stream {
     this.#host.reset(this, code)
   }
 
-  /** DATA is held back (as copies) and not credited, so that the peer stops at its window. */
+  /** DATA is held back (as copies) and the stream's window not credited, so that the peer stops at it. */
   pause(): void {
     this.paused = true
     this.wasPaused = true

@@ -230,15 +230,6 @@ export const frames: ConformanceCase[] = [
       either(1, FLOW),
       { codecOnly: true },
     ],
-    [
-      'DATA over the window of the connection',
-      [
-        ...many(5, (i) => headers(2 * i + 1, [...path('/hold').slice(1), [':method', 'POST']], EH)),
-        ...many(5, (i) => many(15, () => data(2 * i + 1, Buffer.alloc(16_384)))).flat(),
-      ],
-      goaway(FLOW),
-      { codecOnly: true },
-    ],
   ]),
   ...section('6.9.2', 'server', [
     [
