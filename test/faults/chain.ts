@@ -2,13 +2,13 @@
  * What most rows stand on: load -> client's proxy -> (relay) -> server's proxies -> applications with ledgers.
  * In: how many of each, and limits. Out: ports and handles. `close` ends all of it.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CertificateFiles, clientConfig, type Limits, serverConfig, writeCertificate } from './config.ts'
 import { check, type Verdict } from './checker.ts'
 import type { Entry } from './load.ts'
-import { App, freePort, Proxy } from './processes.ts'
+import { App, freePort, Idle, Proxy } from './processes.ts'
 import { ToxicRelay } from './toxic.ts'
 import { openFiles, rssBytes, Vitals } from './vitals.ts'
 
@@ -37,6 +37,8 @@ export class ProxyChain {
   files!: CertificateFiles
   readonly #folder = mkdtempSync(join(tmpdir(), 'pm-faults-'))
   readonly #vitals: Vitals[] = []
+  readonly #idle = new Idle()
+  #idleVitals: Vitals | undefined
   readonly #before = new Map<Proxy, { files: number; rss: number }>()
 
   static async start(options: ChainOptions = {}): Promise<ProxyChain> {
@@ -88,7 +90,7 @@ export class ProxyChain {
     this.files = writeCertificate(folder, 'client')
     const ports = { http: this.httpPort, tcp: this.tcpPort, admin, serverHttp, serverTcp }
     this.client = new Proxy(join(folder, 'client.yaml'), clientConfig(ports, this.files, client), admin)
-    await Promise.all([this.client.start(), ...this.servers.map((proxy) => proxy.start())])
+    await Promise.all([this.#idle.start(), this.client.start(), ...this.servers.map((proxy) => proxy.start())])
   }
 
   get proxies(): Proxy[] {
@@ -97,6 +99,7 @@ export class ProxyChain {
 
   /** From now on memory, files and lag are looked at. */
   watch(): void {
+    this.#idleVitals = new Vitals(this.#idle.pid, this.#idle.port)
     for (const proxy of this.proxies) {
       this.#vitals.push(new Vitals(proxy.pid, proxy.adminPort))
       this.#before.set(proxy, { files: openFiles(proxy.pid), rss: rssBytes(proxy.pid) })
@@ -106,21 +109,34 @@ export class ProxyChain {
   /** Worst of all proxies. */
   async vitals(): Promise<{
     lagP99Ms: number
+    /** Of a process that does nothing, meanwhile. */
+    idleLagP99Ms: number
     lagMaxMs: number
     maxRssMb: number
     grownMb: number
     filesMore: number
   }> {
-    await Promise.all(this.#vitals.map((v) => v.stop()))
+    await this.#stopVitals()
     const worst = (values: number[]): number => Math.max(0, ...values)
     const kept = this.proxies.filter((proxy) => proxy.running)
     return {
       lagP99Ms: worst(this.#vitals.map((v) => v.lagMs(0.99))),
+      idleLagP99Ms: this.#idleVitals?.lagMs(0.99) ?? 0,
       lagMaxMs: worst(this.#vitals.map((v) => v.lagMs(1))),
       maxRssMb: worst(this.#vitals.map((v) => v.maxRssMb)),
       grownMb: worst(kept.map((p) => (rssBytes(p.pid) - (this.#before.get(p)?.rss ?? Infinity)) / 1e6)),
       filesMore: worst(kept.map((p) => openFiles(p.pid) - (this.#before.get(p)?.files ?? Infinity))),
     }
+  }
+
+  async #stopVitals(): Promise<void> {
+    await Promise.all([...this.#vitals, this.#idleVitals].map((v) => v?.stop()))
+  }
+
+  /** Requests without a name that the applications have taken on. */
+  numbered(): number {
+    const lines = this.apps.flatMap((app) => readFileSync(app.ledger, 'utf8').split('\n'))
+    return lines.filter((line) => line.startsWith('#') && !line.startsWith('#fault ')).length
   }
 
   check(...logs: (readonly Entry[])[]): Verdict {
@@ -131,7 +147,8 @@ export class ProxyChain {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#vitals.map((v) => v.stop()))
+    await this.#stopVitals()
+    this.#idle.close()
     for (const relay of this.relays) relay.close()
     await Promise.all([
       ...[this.client, ...this.servers].filter((p) => p !== undefined).map((p) => p.end()),

@@ -16,6 +16,11 @@ const KIB = Buffer.alloc(64 * 1024, 'x')
 
 let numbered = 0
 
+function later(answer: () => void): void {
+  if (delayMs === '0') answer()
+  else setTimeout(answer, Number(delayMs))
+}
+
 const server = http.createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
   const url = new URL(/^\/[^/]/.test(req.url ?? '') ? req.url! : '/', 'http://x')
   const parts: Buffer[] = []
@@ -32,15 +37,12 @@ const server = http.createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
     if (id === '') {
       const n = `${process.pid}.${numbered++}`
       writeSync(ledger, `#${n} ${hashOf(body)}\n`)
-      res.writeHead(200, { 'x-n': n, 'content-length': 0 }).end()
+      later(() => void res.writeHead(200, { 'x-n': n, 'content-length': 0 }).end())
       return
     }
     writeSync(ledger, `${id} ${hashOf(body)}\n`)
     const bytes = Number(url.searchParams.get('answer') ?? 1024)
-    const answer = (): void =>
-      void res.writeHead(200, { 'x-ledger': id, 'content-length': bytes }).end(bodyOf(id, bytes))
-    if (delayMs === '0') answer()
-    else setTimeout(answer, Number(delayMs))
+    later(() => void res.writeHead(200, { 'x-ledger': id, 'content-length': bytes }).end(bodyOf(id, bytes)))
   })
 })
 server.keepAliveTimeout = 0

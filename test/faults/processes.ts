@@ -67,6 +67,27 @@ export class Proxy {
   }
 }
 
+/** A Node process that does nothing but answer: how late this machine lets anybody be. */
+export class Idle {
+  port = 0
+  pid = 0
+  #child: ChildProcess | undefined
+
+  async start(): Promise<void> {
+    const program = `const s = require('http').createServer((q, r) => r.end()).listen(0, '127.0.0.1', () => console.log(s.address().port))
+process.stdin.on('end', () => process.exit()).resume()`
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#child = child
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    this.port = Number(line.toString())
+    this.pid = child.pid!
+  }
+
+  close(): void {
+    this.#child?.kill('SIGKILL')
+  }
+}
+
 /** One application, see ledger-process.ts. */
 export class App {
   port = 0

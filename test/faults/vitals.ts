@@ -50,6 +50,12 @@ export class Vitals {
   }
 }
 
+/** CPU that a process has taken so far. */
+export function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
 /** Status of a GET; rejects where nobody answers. */
 export function ask(port: number, path: string, agent?: http.Agent): Promise<number> {
   return new Promise((resolve, reject) => {

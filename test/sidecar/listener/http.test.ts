@@ -346,7 +346,8 @@ void t.test("the route's timeout answers 504", async (t) => {
 })
 
 void t.test("the route's timeout runs while a body waits for a connection that does not come up", async (t) => {
-  const mute = net.createServer((socket) => socket.on('error', () => {}).resume())
+  const dialled: net.Socket[] = []
+  const mute = net.createServer((socket) => dialled.push(socket.on('error', () => {}).resume()))
   const { plane, records, port } = createPlane('client', new TestCredentials(credential('client')))
   // a handshake that nobody answers
   plane.setClusters([meshCluster('mute', [], staticCluster('mute', { port: await listen(mute), mesh: true }))])
@@ -354,6 +355,7 @@ void t.test("the route's timeout runs while a body waits for a connection that d
   await plane.setListeners([httpListener('http', { rds: 'r' })])
   t.teardown(async () => {
     await plane.drain(0)
+    for (const socket of dialled) socket.destroy()
     mute.close()
   })
   const post = `POST / HTTP/1.1\r\nHost: app\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello`
