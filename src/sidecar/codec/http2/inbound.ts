@@ -201,22 +201,17 @@ export class Inbound implements FrameSink {
 
   #reset(id: number, code: ErrorCode): void {
     const core = this.#core
-    if (!core.abuse.peerReset()) {
+    const stream = core.streams.get(id)
+    // a server that resets what we have opened costs us nothing that we did not ask for
+    if ((core.isServer || stream === undefined) && !core.abuse.peerReset()) {
       this.#fatal(ENHANCE_YOUR_CALM, 'too many RST_STREAM frames')
       return
     }
-    const stream = core.streams.get(id)
     if (stream === undefined) {
       if (core.closed.find(id) === OWN_RESET) core.closed.add(id, PEER_DONE)
       return
     }
-    if (code === NO_ERROR && stream.remoteEnded && !stream.endDelivered) {
-      // its answer is whole, and held back: only what we would still send is not wanted
-      stream.resetAfterEnd = code
-      stream.localEnded = true
-      core.sender.drop(stream)
-      core.settle(stream)
-    } else core.abandon(stream, PEER_DONE, code, true, true)
+    if (code !== NO_ERROR || !this.messages.endByReset(stream)) core.abandon(stream, PEER_DONE, code, true, true)
   }
 
   #windowUpdate(id: number, increment: number): void {

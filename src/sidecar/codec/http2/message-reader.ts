@@ -297,6 +297,26 @@ export class MessageReader {
     else this.#tellEnd(stream)
   }
 
+  /**
+   * RST_STREAM with NO_ERROR: what is held of a whole answer still goes on, only what we would send is not wanted. Servers
+   * by node:http2 end a body so instead of by END_STREAM when many are under way; for clients by nghttp2, curl and
+   * node:http2 that is an end, and so it is here where it agrees with the length declared. False: the answer is cut.
+   */
+  endByReset(stream: Http2Stream): boolean {
+    const wasEnded = stream.remoteEnded
+    if (stream.endDelivered) return false
+    if (!wasEnded) {
+      const mayEnd = !this.#core.isServer && stream.headSeen && stream.requestKind !== CONNECT_REQUEST
+      if (!mayEnd || !agrees(stream, 0, true)) return false
+    }
+    stream.resetAfterEnd = NO_ERROR
+    stream.localEnded = true
+    this.#core.sender.drop(stream)
+    if (wasEnded) this.#core.settle(stream)
+    else this.#onEnd(stream)
+    return true
+  }
+
   #tellEnd(stream: Http2Stream): void {
     const { generation } = stream
     if (stream.trailersHeld) {

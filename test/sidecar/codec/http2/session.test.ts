@@ -1,5 +1,7 @@
 import t from 'tap'
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../../../../src/sidecar/codec/body.ts'
+import { STRANGER_BUDGETS } from '../../../../src/sidecar/codec/http2/abuse.ts'
+import { NO_ERROR } from '../../../../src/sidecar/codec/http2/errors.ts'
 import { newPeer, pump, Recorder, sendRequest, sendResponse, sendTrailers } from './harness.ts'
 
 t.test('a request and its answer, with body and trailers', async (t) => {
@@ -74,3 +76,40 @@ t.test('a large body passes the windows, both ways at once', async (t) => {
   for (const answer of answers) t.ok(answer.message.body.equals(body))
   for (const request of server.events.requests) t.ok(request.message.body.equals(body))
 })
+
+t.test(
+  'RST_STREAM with NO_ERROR ends an answer, unless its length says that it is cut; held bytes come first',
+  async (t) => {
+    const client = newPeer('client', {}, { ...STRANGER_BUDGETS, peerResets: { burst: 5, perSecond: 0 } })
+    const server = newPeer('server')
+    const ask = (paused: boolean, ...fields: [string, string][]): Recorder => {
+      const answer = new Recorder()
+      answer.onHeadSeen = ({ stream }) => (paused ? stream!.pause() : undefined)
+      sendRequest(client.session.open(answer)!, 'GET', '/', true)
+      server.events.onRequestStream = (recorder) => {
+        recorder.onMessageEnd = ({ stream }) => {
+          sendResponse(stream!, 200, false, fields)
+          stream!.sendData(Buffer.from('hello'), 0, 5)
+          stream!.reset(NO_ERROR)
+        }
+      }
+      pump(client, server)
+      return answer
+    }
+    // more of them than a client might send: a server's resets are of what was asked for
+    for (let i = 0; i < 20; i++) {
+      const { message } = ask(false)
+      t.match(message, { ended: true })
+      t.equal(String(message.body), 'hello')
+    }
+    t.match(ask(false, ['content-length', '5']).message, { ended: true })
+    t.match(ask(false, ['content-length', '6']).message, { ended: false, reset: { code: NO_ERROR, remote: true } })
+    const held = ask(true)
+    t.match(held.message, { ended: false })
+    held.stream!.resume()
+    t.match(held.message, { ended: true })
+    t.equal(String(held.message.body), 'hello')
+    t.equal(client.session.numStreams, 0)
+    t.equal(client.events.fatal, null)
+  },
+)
