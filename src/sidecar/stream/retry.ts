@@ -8,6 +8,8 @@ import type { RetryPolicy } from '../route/action.ts'
 import type { Fault } from './local-reply.ts'
 import { Replay } from './replay.ts'
 
+/** Servers that leave (GOAWAY) may do so again before a request's turn has come: it was not looked at, however often. */
+const MAX_REFUSALS = 5
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
 export class Attempts {
@@ -17,6 +19,7 @@ export class Attempts {
   num = 0
   /** A stale pooled connection was replaced already. */
   replaced = false
+  #refusals = 0
   #policy: RetryPolicy | null = null
 
   /** A new request; its policy comes with its route. */
@@ -24,6 +27,7 @@ export class Attempts {
     this.#policy = null
     this.num = 0
     this.replaced = false
+    this.#refusals = 0
     if (this.tried.length > 0) this.tried.length = 0 // setting a length costs, even to what it is
     this.replay.reset()
   }
@@ -62,11 +66,14 @@ export class Attempts {
 
   /**
    * A connection that ended without an answer may have been closed before our request came. Once, for idempotent
-   * methods: for others nobody knows whether the server acted. Where it says that it did not, for all.
+   * methods: for others nobody knows whether the server acted. Where it says that it did not, for all, a few times.
    */
   mayReplace(fault: Fault, reused: boolean, method: string): boolean {
-    if (this.replaced || !this.replay.isComplete) return false
-    return fault === 'refused_stream' || (reused && fault === 'connection_termination' && IDEMPOTENT.has(method))
+    if (!this.replay.isComplete) return false
+    if (fault === 'refused_stream') return this.#refusals++ < MAX_REFUSALS
+    if (this.replaced || !reused || fault !== 'connection_termination' || !IDEMPOTENT.has(method)) return false
+    this.replaced = true
+    return true
   }
 
   /** Full jitter: retry n waits anything below (2^n - 1) times the base, at most the maximum. -1: none is left. */

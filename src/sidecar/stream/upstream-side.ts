@@ -329,7 +329,6 @@ export class UpstreamSide implements UpstreamHandler {
     }
     request.x.connectionTerminationDetails = detail === 'closed' ? '' : detail.replaceAll(' ', '_')
     if (attempts.mayReplace(fault, reused, request.x.method)) {
-      attempts.replaced = true
       attempts.num-- // not counted: the server never saw it, or will see the same twice
       this.#selection.leaveEndpoint()
       this.attempt()

@@ -35,11 +35,11 @@ class Server:
         self.options = options
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
         self.conn = h2.connection.H2Connection(config=config)
-        own = {S.INITIAL_WINDOW_SIZE: options.get("window", 65535), S.MAX_CONCURRENT_STREAMS: options.get("streams", 100)}
-        if "table" in options:
-            own[S.HEADER_TABLE_SIZE] = options["table"]
-        self.conn.local_settings = h2.settings.Settings(client=False, initial_values=own)
         self.conn.initiate_connection()
+        names = {"window": S.INITIAL_WINDOW_SIZE, "streams": S.MAX_CONCURRENT_STREAMS, "table": S.HEADER_TABLE_SIZE}
+        own = {code: options[name] for name, code in names.items() if name in options}
+        if own:
+            self.conn.update_settings(own)  # they hold from their ACK on
         self.requests = {}
         self.waiting = {}  # stream -> [bytes, trailers]
         self.asked = 0
@@ -93,6 +93,7 @@ class Server:
             self.asked += 1
             if self.asked == self.options.get("goaway-after"):
                 self.leaving = True
+                self.last = event.stream_id
         elif isinstance(event, e.DataReceived):
             if event.stream_id in self.requests:
                 self.requests[event.stream_id][1].extend(event.data)
@@ -116,7 +117,7 @@ class Server:
                 self.pour(stream)
         if self.leaving and self.asked == self.options.get("goaway-after"):
             self.asked += 1
-            self.conn.close_connection(0, last_stream_id=self.conn.highest_inbound_stream_id)
+            self.conn.close_connection(0, last_stream_id=self.last)
             self.conn.state_machine.state = h2.connection.ConnectionState.SERVER_OPEN
 
     def answer(self, stream, head, body):

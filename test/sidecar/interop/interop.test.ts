@@ -29,7 +29,13 @@ if (requireTool(t, 'openssl')) {
       { name: 'alpn', port: await http2App(t, tlsFiles(folder)), speaks: 'tls' },
       ...(behind === null ? [] : [{ name: 'python', port: behind.port, speaks: 'http2' } as const]),
     ]
-    const site = await startSite(t, apps, { folder })
+    const narrow = python === null ? null : await pythonApp(t, python, { window: 10, streams: 1, table: 0 })
+    const leaving = python === null ? null : await pythonApp(t, python, { 'goaway-after': 37 })
+    const others: App[] = [
+      ...(narrow === null ? [] : [{ name: 'narrow', port: narrow.port, speaks: 'http2' } as const]),
+      ...(leaving === null ? [] : [{ name: 'leaving', port: leaving.port, speaks: 'http2' } as const]),
+    ]
+    const site = await startSite(t, [...apps, ...others], { folder })
     const everyWay = LINK.flatMap((hops) => [false, true].map((tls) => ({ hops, tls })))
     // the last hop is the same whatever came before: two ways are enough for the others
     const ways = apps.flatMap(({ name, speaks }) =>
@@ -45,7 +51,19 @@ if (requireTool(t, 'openssl')) {
       await t.test(`curl to ${label}`, (t) => byCurl(t, way, folder))
     }
     await t.test('h2load', (t) => byH2load(t, site, apps))
-    if (behind === null) return
+    if (behind === null || narrow === null || leaving === null) return
+    await t.test('a server that takes one stream at a time and ten bytes of it', (t) => byCurlToNarrow(t, site))
+    await t.test('a server that says GOAWAY every 37 requests: none is lost, none is done twice', async (t) => {
+      if (!requireTool(t, 'h2load')) return
+      for (const hops of LINK) {
+        const got = await h2load(`http://127.0.0.1:${site.port('leaving', hops)}/bytes/3000`, LEAVING_LOAD)
+        t.same([got.succeeded, got.statuses[0]], [600, 600], `${hops}: ${got.out}`)
+      }
+      const { requests, connections } = await leaving.end()
+      t.equal(requests, 1200)
+      t.ok(connections >= Math.floor(1200 / 37), `${connections} connections`)
+      t.equal(leaving.errors(), '')
+    })
     const seen = await behind.end()
     t.same(seen.push, [0], 'sidecars refuse pushes')
     t.equal(behind.errors(), '', 'python3-h2 has found nothing wrong')
@@ -166,6 +184,23 @@ async function byCurl(t: Test, { port, tls }: Way, folder: string): Promise<void
   const all = Array.from({ length: 30 }, (_, i) => `${url}/bytes/${i}`)
   const parallel = await curl([...base, ...http2, '-Z', ...all])
   t.same([parallel.code, parallel.body.length], [0, (29 * 30) / 2])
+}
+
+const LEAVING_LOAD = ['-n', '600', '-c', '3', '-m', '20']
+
+async function byCurlToNarrow(t: Test, site: Site): Promise<void> {
+  if (!requireTool(t, 'curl')) return
+  for (const hops of LINK) {
+    const url = `http://127.0.0.1:${site.port('narrow', hops)}`
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => curl(['--http2-prior-knowledge', '-d', 'y'.repeat(i * 10), `${url}/echo`])),
+    )
+    t.same(
+      answers.map(({ body }) => body.length),
+      Array.from({ length: 20 }, (_, i) => i * 10),
+      hops,
+    )
+  }
 }
 
 async function byH2load(t: Test, site: Site, apps: readonly App[]): Promise<void> {
