@@ -54,6 +54,8 @@ export class Head {
   count = 0
   /** HTTP/2: pseudo-headers that came as never indexed, and so go on (RFC 7541 section 7.1.3); by `PSEUDO_BIT`. */
   sensitivePseudos = 0
+  /** An id was set since it was read. */
+  isChanged = false
   #fields = new Int32Array(ROOM * STRIDE)
   /** By id: index of the first field with it, or -1. */
   readonly #first = new Int16Array(NUM_NAMES).fill(-1)
@@ -83,6 +85,7 @@ export class Head {
     return this.#fields[i * STRIDE + 6] === 1
   }
   setId(i: number, id: number): void {
+    this.isChanged = true
     const old = this.#fields[i * STRIDE + 4]!
     this.#fields[i * STRIDE + 4] = id
     if (old > 0 && this.#first[old] === i) this.#first[old] = this.#nextOf(old, i + 1)
@@ -96,6 +99,7 @@ export class Head {
 
   /** No fields; the start line stays. */
   clearFields(): void {
+    this.isChanged = false
     for (let i = 0; i < this.count; i++) {
       const id = this.#fields[i * STRIDE + 4]!
       if (id > 0) this.#first[id] = -1

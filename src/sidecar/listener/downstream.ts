@@ -141,7 +141,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     const { framing } = this.#start
     // the idle deadline stays armed: it looks at the connection's state, and arming it anew each time costs
     if (this.#headTimed) this.#settings.proxy.wheel.cancel(this.#timer)
-    const verdict = this.#start.read(head, stream.x)
+    const verdict = this.#start.read(head, stream.x, input.reader.repeats)
     if (verdict !== DONE) {
       this.#refuse(verdict)
       return

@@ -127,7 +127,7 @@ export class Http2Downstream
       exchange.endRead()
       if (wasReleased) this.#keep(exchange)
     }
-    touched.length = 0
+    while (touched.length > 0) touched.pop() // setting a length costs
   }
 
   onRequest(h2: Http2Stream): StreamHandler {

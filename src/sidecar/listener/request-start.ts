@@ -19,15 +19,43 @@ export class RequestStart {
   readonly #info: ConnectionInfo
   readonly #method = new LastText()
   readonly #target = new LastText()
+  /** What was made of the last head, where it was taken. */
+  #isKnown = false
+  #knownMethod = ''
+  #knownVersion = ''
+  #knownAuthority = ''
+  #knownPath = ''
 
   constructor(settings: HttpSettings, info: ConnectionInfo) {
     this.#settings = settings
     this.#info = info
   }
 
-  /** DONE, or the status that refuses it. A CONNECT's target stands in `x.authority`. */
+  /** DONE, or the status that refuses it. A CONNECT's target stands in `x.authority`. `repeats`: the head is the last one. */
   // hot
-  read(head: Head, x: Exchange): Verdict {
+  read(head: Head, x: Exchange, repeats: boolean): Verdict {
+    if (!repeats || !this.#isKnown) return this.#readNew(head, x)
+    x.reset()
+    x.method = this.#knownMethod
+    x.httpVersion = this.#knownVersion
+    x.authority = this.#knownAuthority
+    x.path = this.#knownPath
+    return DONE
+  }
+
+  #readNew(head: Head, x: Exchange): Verdict {
+    this.#isKnown = false
+    const verdict = this.#check(head, x)
+    if (verdict !== DONE || x.method === 'CONNECT') return verdict
+    this.#isKnown = true
+    this.#knownMethod = x.method
+    this.#knownVersion = x.httpVersion
+    this.#knownAuthority = x.authority
+    this.#knownPath = x.path
+    return DONE
+  }
+
+  #check(head: Head, x: Exchange): Verdict {
     const { protocol } = this.#settings
     const { framing } = this
     const verdict = framing.readRequest(head)

@@ -15,7 +15,7 @@ import { BodyReader, Framing } from '../codec/http1/framing.ts'
 import { HeadReader } from '../codec/http1/head.ts'
 import { nameId } from '../codec/names.ts'
 import type { UpstreamProtocol } from '../codec/protocol.ts'
-import { DONE, MORE } from '../codec/verdict.ts'
+import { DONE, MORE, type Verdict } from '../codec/verdict.ts'
 import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
@@ -71,6 +71,8 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
   #interimBytes = 0
   readonly #takesTrailers: boolean
   #trailersSent = false
+  /** Of the request that the last head answered. */
+  #knownMethod = ''
   readonly #hint = new LastText()
   #knownHint = ''
 
@@ -190,7 +192,7 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
       const verdict = this.#reader.read(chunk, at, end)
       if (verdict === MORE) break
       const head = this.#reader.head
-      if (verdict !== DONE || this.#framing.readResponse(head, handler.method) !== DONE) {
+      if (verdict !== DONE || this.#readFraming(head, handler.method) !== DONE) {
         this.#fail('protocol_error', 'http1.codec_error')
         return
       }
@@ -208,6 +210,17 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
       } else if (!this.#onFinalHead(handler, head, at === end)) return
     }
     if (this.#handler === handler) handler.onReadEnd()
+  }
+
+  /** Of the same head to the same method it is the same. */
+  #readFraming(head: Head, method: string): Verdict {
+    if (this.#reader.repeats && method === this.#knownMethod) return DONE
+    this.#knownMethod = ''
+    const verdict = this.#framing.readResponse(head, method)
+    if (verdict !== DONE) return verdict
+    this.#knownMethod = method
+    this.#reader.pin()
+    return DONE
   }
 
   /** False: the exchange is over, or not this one's any more. */

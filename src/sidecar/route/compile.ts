@@ -23,9 +23,11 @@ export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
   const hosts: VirtualHost[] = []
   let any: VirtualHost | undefined
   for (const vhost of config.virtualHosts ?? []) {
+    const compiled = (vhost.routes ?? []).map((route) => compileRoute(route, clusters))
     const host: VirtualHost = {
       name: vhost.name ?? '',
-      routes: (vhost.routes ?? []).map((route) => compileRoute(route, clusters)),
+      routes: compiled,
+      isByPath: compiled.every(({ match: m }) => m.path !== null && m.headers.length === 0 && m.query.length === 0),
       includeAttemptCount: vhost.includeRequestAttemptCount ?? false,
     }
     hosts.push(host)

@@ -17,6 +17,8 @@ export interface VirtualHost {
   name: string
   routes: readonly Route[]
   includeAttemptCount: boolean
+  /** Path alone decides: no route looks at fields, query or method. */
+  isByPath: boolean
 }
 
 /** A domain with one `*`: what stands before or after it. */

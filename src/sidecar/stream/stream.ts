@@ -16,7 +16,7 @@ import type { Exchange } from '../exchange.ts'
 import { REPLY, runHttpFilters } from '../filter/chain.ts'
 import type { ResetFault } from '../pool/upstream.ts'
 import type { ForwardAction } from '../route/action.ts'
-import { findRoute, type RouteTable, type VirtualHost } from '../route/table.ts'
+import { findRoute, type Route, type RouteTable, type VirtualHost } from '../route/table.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { type DeadlineHandler, Deadlines } from './deadlines.ts'
 import { describeConnection, describeRequest, markOutcome, markReset, RequestTexts } from './describe.ts'
@@ -36,6 +36,9 @@ export class Stream implements UpstreamOutcome, DeadlineHandler {
   readonly #deadlines: Deadlines
   readonly #texts = new RequestTexts()
   readonly #upstream: UpstreamSide
+  #routedHost: VirtualHost | null = null
+  #routedPath = ''
+  #routed: Route | undefined
   #knownTable: RouteTable | null = null
   #knownAuthority = ''
   #knownHost: VirtualHost | null = null
@@ -169,7 +172,7 @@ export class Stream implements UpstreamOutcome, DeadlineHandler {
       return
     }
     const vhost = this.#virtualHost(x.authority)
-    const route = vhost === null ? undefined : findRoute(vhost, x, head)
+    const route = vhost === null ? undefined : this.#routeOf(vhost, x, head)
     if (route !== undefined) x.routeName = route.name
     if (runHttpFilters(this.#settings.filters.list, x) === REPLY && x.fault !== '') {
       this.#reply({ ...localReply(x.fault), details: x.responseCodeDetails })
@@ -184,6 +187,17 @@ export class Stream implements UpstreamOutcome, DeadlineHandler {
       this.#request.countsAttempts = vhost!.includeAttemptCount
       this.#forward(action)
     } else this.#reply(routeReply(action, x))
+  }
+
+  /** It mostly asks one path, too, and often nothing but the path decides. */
+  #routeOf(vhost: VirtualHost, x: Exchange, head: Head): Route | undefined {
+    if (!vhost.isByPath) return findRoute(vhost, x, head)
+    if (vhost !== this.#routedHost || x.path !== this.#routedPath) {
+      this.#routedHost = vhost
+      this.#routedPath = x.path
+      this.#routed = findRoute(vhost, x, head)
+    }
+    return this.#routed
   }
 
   /** A connection mostly asks one authority: the last answer holds until a push swaps the table. */

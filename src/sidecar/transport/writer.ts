@@ -23,6 +23,8 @@ export class Writer implements ByteSink {
   #start = 0
   #at = 0
   #corked = false
+  /** The last one from the slab's start. */
+  #view: Buffer = EMPTY
 
   constructor(transport: Transport) {
     this.#transport = transport
@@ -101,8 +103,17 @@ export class Writer implements ByteSink {
   #writePending(): void {
     if (this.#at === this.#start) return
     this.bytesWritten += this.#at - this.#start
-    this.#transport.write(this.#slab.subarray(this.#start, this.#at))
+    this.#transport.write(this.#pending())
     this.#start = this.#at
+  }
+
+  /** Messages of the same length from the slab's start are the same view. */
+  // hot
+  #pending(): Buffer {
+    if (this.#start !== 0) return this.#slab.subarray(this.#start, this.#at)
+    const view = this.#view
+    if (view.length === this.#at && view.buffer === this.#slab.buffer) return view
+    return (this.#view = this.#slab.subarray(0, this.#at))
   }
 
   #reserve(bytes: number): void {

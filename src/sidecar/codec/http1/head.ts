@@ -23,6 +23,7 @@ const MAX_TARGET_BYTES = 16 * 1024
 const MAX_EMPTY_LINES = 4
 
 const EMPTY = Buffer.alloc(0)
+const MAX_KEPT_BYTES = 8192
 
 const START = 0
 const START_LF = 1
@@ -67,6 +68,10 @@ export class HeadReader {
   #hash = 0
   #carry: Buffer = EMPTY
   #carryBytes = 0
+  /** Of the last head, which stands whole at the start of `#carry`; 0: it does not. */
+  #lastBytes = 0
+  /** This head is the last one again, byte by byte: what was made of that holds for it. */
+  repeats = false
 
   constructor(
     kind: 'request' | 'response' | 'trailers',
@@ -87,27 +92,52 @@ export class HeadReader {
     this.#state = this.#first
     this.#emptyLines = 0
     this.#carryBytes = 0
-    if (this.#carry.length > 8192) this.#carry = EMPTY
+    // a pinned head stays: on a connection the next one is often the same
+    if (this.#lastBytes > 0 && !this.head.isChanged && this.#carry.length <= MAX_KEPT_BYTES) return
+    if (this.#carry.length > MAX_KEPT_BYTES) this.#carry = EMPTY
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#lastBytes = 0
     this.head.clearFields()
     this.head.bytes = EMPTY
+  }
+
+  #isLast(chunk: Buffer, at: number, end: number): boolean {
+    const bytes = this.#lastBytes
+    if (end - at < bytes) return false
+    const carry = this.#carry
+    for (let i = 0; i < bytes; i++) if (chunk[at + i] !== carry[i]) return false
+    return true
   }
 
   /** After DONE: keeps the head when the bytes that it stands in are no longer this reader's to look at. */
   pin(): void {
     const { head } = this
-    if (head.bytes === this.#carry) return
+    if (this.repeats || head.bytes === this.#carry) return
     const from = this.#headStart
     const bytes = this.next - from
     this.#grow(bytes)
     head.bytes.copy(this.#carry, 0, from, this.next)
     head.rebase(this.#carry, from)
     this.#headStart = 0
+    this.#lastBytes = bytes
   }
 
   /** Goes on with `chunk[at, end)`. MORE: all of it was taken. DONE: see `head` and `next`. Else: why it is refused. */
   read(chunk: Buffer, at: number, end: number): Verdict {
     const before = this.#carryBytes
     if (before === 0) {
+      if (this.#lastBytes > 0 && this.#state === this.#first) {
+        if (this.#isLast(chunk, at, end)) {
+          this.repeats = true
+          this.next = at + this.#lastBytes
+          return DONE
+        }
+        this.#forget()
+      }
+      this.repeats = false
       this.#headStart = at
       this.head.bytes = chunk
       const verdict = this.#scan(chunk, at, end)

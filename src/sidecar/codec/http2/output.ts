@@ -69,7 +69,7 @@ export class Output {
       this.pending = 0
       this.epoch++
       for (let i = 0; i < list.length; i++) if (!write(list[i]!)) more = false
-      list.length = 0
+      while (list.length > 0) list.pop() // setting a length costs
     } while (more && this.#owner.refill())
     this.#taking = false
     if (!more) this.blocked = true
