@@ -67,6 +67,7 @@ export class ByteQueue {
   clear(): void {
     this.bytes = 0
     this.at = 0
+    if (this.#chunks.length === 0) return // setting a length costs, even to what it is
     this.#chunks.length = 0
     this.#ends.length = 0
     this.#room = 0
