@@ -70,6 +70,8 @@ export interface DataPlaneOptions {
   /** Whose a connection to another proxy is that serves several clients; absent: the address in the node ID. */
   ownAddress?: string
   trustDomain: string
+  /** That a listener keeps of one source; absent or 0: any number. */
+  maxConnectionsPerSource?: number
   clock: Clock
   log: Log
 }
@@ -115,6 +117,7 @@ export class DataPlane {
     this.#clusterContext = { dialer, nowMs: this.#proxy.nowMs, random: Math.random }
     const deps = {
       proxy: this.#proxy,
+      maxConnectionsPerSource: options.maxConnectionsPerSource ?? 0,
       dialer,
       ownId: () => credentials.current()?.spiffeId ?? '',
       acceptor: (tls: ChainTls) => createAcceptor(credentials, this.#files, tls, clock),

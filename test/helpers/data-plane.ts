@@ -5,7 +5,7 @@
 import net from 'node:net'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createLog } from '../../src/lib/log.ts'
-import { DataPlane } from '../../src/sidecar/data-plane.ts'
+import { DataPlane, type DataPlaneOptions } from '../../src/sidecar/data-plane.ts'
 import { Exchange } from '../../src/sidecar/exchange.ts'
 import type { Credential, CredentialSource, TelemetrySink } from '../../src/sidecar/ports.ts'
 import type { Workload } from '../../src/sidecar/workload.ts'
@@ -82,7 +82,11 @@ export interface Plane {
   port: (listener: string) => number
 }
 
-export function createPlane(name = 'client', credentials: CredentialSource = NO_CREDENTIALS): Plane {
+export function createPlane(
+  name = 'client',
+  credentials: CredentialSource = NO_CREDENTIALS,
+  more: Partial<DataPlaneOptions> = {},
+): Plane {
   const records = new Records()
   const plane = new DataPlane({
     credentials,
@@ -92,6 +96,7 @@ export function createPlane(name = 'client', credentials: CredentialSource = NO_
     trustDomain: 'cluster.local',
     clock: systemClock,
     log: createLog('test'),
+    ...more,
   })
   const port = (listener: string): number => {
     const stat = plane.listenerStats().find((l) => l.name === listener)
@@ -224,6 +229,8 @@ export interface ManagerInit {
   rds?: string
   routeConfig?: XdsRoutes
   inbound?: boolean
+  /** Of the HTTP connection manager. */
+  manager?: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 }
 
 export function httpChain(init: ManagerInit, more: Partial<XdsChain> = {}): XdsChain {
@@ -233,6 +240,7 @@ export function httpChain(init: ManagerInit, more: Partial<XdsChain> = {}): XdsC
     forwardClientCertDetails: init.inbound === true ? 2 : 0,
     httpProtocolOptions: { acceptHttp_10: true },
     http2ProtocolOptions: { allowConnect: true },
+    ...init.manager,
   })
   return { filters: [{ name: 'envoy.filters.network.http_connection_manager', typedConfig }], ...more }
 }

@@ -9,6 +9,7 @@ import type { Dialer } from '../pool/dial.ts'
 import type { ConnectionInfo, ProxyContext } from '../stream/context.ts'
 import { Life } from '../transport/life.ts'
 import { resetSide } from '../transport/reset.ts'
+import { isNearFileLimit, Sources } from './admission.ts'
 import { type BindAddress, Binding } from './binding.ts'
 import type { Connection, ConnectHandler, ConnectionOwner, Downlink, Origin } from './connection.ts'
 import { Downstream } from './downstream.ts'
@@ -55,6 +56,8 @@ export interface Acceptor {
 
 export interface ListenerDeps {
   proxy: ProxyContext
+  /** Of one listener, 0: any number. */
+  maxConnectionsPerSource: number
   dialer: Dialer
   ownId: () => string
   acceptor(tls: ChainTls): Acceptor
@@ -74,6 +77,7 @@ export class Listener implements ConnectionOwner {
   spec: ListenerSpec
   readonly #deps: ListenerDeps
   readonly #connections = new Map<Connection, Kept>()
+  readonly #sources: Sources
   readonly #filters: FilterCells = { http: new Map(), network: new Map() }
   /** By what their TLS asks for; kept across pushes. */
   readonly #acceptors = new Map<string, Acceptor>()
@@ -84,6 +88,7 @@ export class Listener implements ConnectionOwner {
   constructor(spec: ListenerSpec, deps: ListenerDeps) {
     this.spec = spec
     this.#deps = deps
+    this.#sources = new Sources(deps.maxConnectionsPerSource)
     shareFilters(spec, this.#filters)
   }
 
@@ -141,6 +146,10 @@ export class Listener implements ConnectionOwner {
   }
 
   #onSocket(raw: net.Socket): void {
+    if (isNearFileLimit(raw)) {
+      resetSide({ raw, socket: raw })
+      return
+    }
     if (this.spec.proxyHeader)
       readProxyHeader(raw, this.#deps.proxy.wheel, (opening, rest) => this.#onOpened(raw, opening, rest))
     else this.#onOpened(raw, NO_HEADER, null)
@@ -154,6 +163,10 @@ export class Listener implements ConnectionOwner {
   /** A connection for this listener, with what was read of it. */
   accept(raw: net.Socket, head: Buffer | null, origin: Origin): void {
     const { wheel } = this.#deps.proxy
+    if (!this.#sources.admit(raw, (origin.source ?? remoteEnd(raw))?.host ?? '')) {
+      resetSide({ raw, socket: raw })
+      return
+    }
     inspect(raw, head, this.spec.inspection, wheel, (seen, read) => {
       if (seen === null) return
       const chain = this.#closed ? null : chooseChain(this.spec, seen)

@@ -12,12 +12,14 @@ import { checkBootstrap, type Standalone } from './check.ts'
 import { faultText } from './fault.ts'
 import { StandaloneProxy } from './proxy.ts'
 
-export const USAGE = `Usage: sidecar -c FILE [--validate] [--drain-time-s SECONDS]
+export const USAGE = `Usage: sidecar -c FILE [--validate] [--drain-time-s SECONDS] [--max-connections-per-source N]
 
 Runs one proxy from a bootstrap file in Envoy's format (YAML or JSON) with static resources.
   -c, --config-path FILE   the file
       --validate           only check it: "OK" and exit code 0, or every fault with its place and exit code 65
       --drain-time-s N     what requests in flight get at the end (default: 10)
+      --max-connections-per-source N
+                           what one address may have open at one listener (default: 0, any number)
 `
 
 /** As in sysexits.h: wrong flags, wrong input. */
@@ -30,7 +32,7 @@ const CLOSE_LIMIT_MS = 1500
 
 /** Resolves when it serves; from then on signals end the process. */
 export async function runStandalone(argv: string[]): Promise<void> {
-  const { file, validate, drainMs } = parseFlags(argv)
+  const { file, validate, drainMs, maxConnectionsPerSource } = parseFlags(argv)
   const bootstrap = readBootstrap(file)
   if (validate) {
     process.stdout.write('OK\n')
@@ -54,7 +56,14 @@ export async function runStandalone(argv: string[]): Promise<void> {
       .then(() => process.exit(0))
   }
   const onQuit = (): void => stop('quitquitquit')
-  const proxy = new StandaloneProxy({ bootstrap, clock: systemClock, log, drainMs, onQuit })
+  const proxy = new StandaloneProxy({
+    bootstrap,
+    clock: systemClock,
+    log,
+    drainMs,
+    maxConnectionsPerSource,
+    onQuit,
+  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       process.once(signal, () => process.exit(1))
@@ -76,6 +85,7 @@ interface Flags {
   file: string
   validate: boolean
   drainMs: number
+  maxConnectionsPerSource: number
 }
 
 function parseFlags(argv: string[]): Flags {
@@ -84,6 +94,7 @@ function parseFlags(argv: string[]): Flags {
       'config-path': { type: 'string', short: 'c' },
       validate: { type: 'boolean' },
       'drain-time-s': { type: 'string' },
+      'max-connections-per-source': { type: 'string' },
       concurrency: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     } as const
@@ -101,7 +112,10 @@ function parseFlags(argv: string[]): Flags {
     const drainS = Number(values['drain-time-s'] ?? DEFAULT_DRAIN_S)
     if (!Number.isInteger(drainS) || drainS < 0 || drainS > MAX_DRAIN_S)
       throw new TypeError(`--drain-time-s must be whole seconds from 0 to ${MAX_DRAIN_S}`)
-    return { file, validate: values.validate === true, drainMs: drainS * 1000 }
+    const maxConnectionsPerSource = Number(values['max-connections-per-source'] ?? 0)
+    if (!Number.isInteger(maxConnectionsPerSource) || maxConnectionsPerSource < 0)
+      throw new TypeError('--max-connections-per-source must be a whole number')
+    return { file, validate: values.validate === true, drainMs: drainS * 1000, maxConnectionsPerSource }
   } catch (error) {
     process.stderr.write(`sidecar: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
     return process.exit(EXIT_USAGE)

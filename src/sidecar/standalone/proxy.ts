@@ -21,6 +21,8 @@ export interface StandaloneOptions {
   log: Log
   /** POST /drain_listeners takes this long at most. */
   drainMs: number
+  /** Of one listener, 0: any number. */
+  maxConnectionsPerSource: number
   /** POST /quitquitquit. */
   onQuit: () => void
 }
@@ -40,7 +42,7 @@ export class StandaloneProxy {
   #reloadTimer: NodeJS.Timeout | undefined
   #draining: Promise<void> | undefined
 
-  constructor({ bootstrap, clock, log, drainMs, onQuit }: StandaloneOptions) {
+  constructor({ bootstrap, clock, log, drainMs, maxConnectionsPerSource, onQuit }: StandaloneOptions) {
     this.#bootstrap = bootstrap
     this.#log = log
     const { nodeId, self, admin } = bootstrap
@@ -52,6 +54,7 @@ export class StandaloneProxy {
       self,
       nodeId,
       trustDomain: '',
+      maxConnectionsPerSource,
       clock,
       log,
     })
