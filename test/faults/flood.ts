@@ -39,14 +39,13 @@ export async function flood({ port, connections, seconds, ratePerSecond }: Flood
   writeFileSync(body, 'x'.repeat(BODY_BYTES))
   // at a rate: connections begin one after the other within one of their periods, or all would send at once each time
   const periodMs = (1000 * connections) / ratePerSecond
+  const inAll = Math.floor(ratePerSecond * seconds)
+  const perPeriod = Math.ceil(connections / periodMs)
   const pace =
     ratePerSecond === 0
-      ? ['-D', String(seconds)]
-      : [
-          ...['-n', String(Math.floor(ratePerSecond * seconds)), '--rps', (ratePerSecond / connections).toFixed(2)],
-          ...['-r', String(Math.ceil(connections / periodMs)), '--rate-period', '1ms'],
-        ]
-  const args = ['--h1', '-c', String(connections), '-d', body, '--log-file', log, ...pace]
+      ? `-D ${seconds}`
+      : `-n ${inAll} --rps ${(ratePerSecond / connections).toFixed(2)} -r ${perPeriod} --rate-period 1ms`
+  const args = ['--h1', '-c', String(connections), '-d', body, '--log-file', log, ...pace.split(' ')]
   const child = spawn('h2load', [...args, `http://127.0.0.1:${port}/r`], { stdio: 'ignore' })
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)

@@ -16,6 +16,14 @@ const KIB = Buffer.alloc(64 * 1024, 'x')
 
 let numbered = 0
 
+/** An empty message and status OK, in the form of trailers alone where HTTP/1.1 has no others. */
+function answerCall(res: http.ServerResponse): void {
+  res.writeHead(200, { 'content-type': 'application/grpc', trailer: 'grpc-status' })
+  res.write(Buffer.alloc(5))
+  res.addTrailers({ 'grpc-status': '0' })
+  res.end()
+}
+
 function later(answer: () => void): void {
   if (delayMs === '0') answer()
   else setTimeout(answer, Number(delayMs))
@@ -32,6 +40,10 @@ const server = http.createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
   }
   req.on('data', (chunk: Buffer) => parts.push(chunk))
   req.on('end', () => {
+    if (req.headers['content-type'] === 'application/grpc') {
+      answerCall(res)
+      return
+    }
     const id = String(req.headers['x-id'] ?? '')
     const body = Buffer.concat(parts)
     if (id === '') {

@@ -283,6 +283,11 @@ export function quantileMs(log: readonly Entry[], q: number, which: (entry: Entr
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
 }
 
+/** Of what should have left between two times of a load. */
+export function p99Between(log: readonly Entry[], fromMs: number, toMs: number): number {
+  return quantileMs(log, 0.99, (e) => e.atMs >= fromMs && e.atMs < toMs)
+}
+
 /** When it was slow, for people: p99 of each window that is over `limitMs`. */
 export function tellSlow(log: readonly Entry[], limitMs: number, windowMs = 500): void {
   const last = Math.floor(Math.max(0, ...log.map((e) => e.atMs)) / windowMs)

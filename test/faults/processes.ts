@@ -88,6 +88,21 @@ process.stdin.on('end', () => process.exit()).resume()`
   }
 }
 
+/** Runs worker.ts to its end; its result. */
+export async function runWorker<T>(...args: (string | number)[]): Promise<T> {
+  const program = fileURLToPath(new URL('worker.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--import=tsx', program, ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  await once(child, 'close')
+  process.off('exit', kill)
+  return JSON.parse(text) as T
+}
+
 /** One application, see ledger-process.ts. */
 export class App {
   port = 0

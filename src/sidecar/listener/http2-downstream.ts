@@ -53,6 +53,8 @@ export class Http2Downstream
   readonly #keepalive: Keepalive | null
   #flushing = false
   #numRequests = 0
+  /** Bytes of a read wait for their turn: nothing is read meanwhile. */
+  #hasRest = false
   #lastMs: number
   /** A stream has ended since `#lastMs`. */
   #moved = false
@@ -87,7 +89,7 @@ export class Http2Downstream
   start(head: Buffer | null): void {
     this.onOutput()
     if (head !== null && head.length > 0) this.onBytes(head, head.length)
-    if (this.#state < CLOSING) this.#transport.resume()
+    if (this.#state < CLOSING && !this.#hasRest) this.#transport.resume()
     if (this.#state < CLOSING && this.#transport.socket.readableEnded) this.onEnd()
   }
 
@@ -118,7 +120,7 @@ export class Http2Downstream
   // hot
   onBytes(buf: Buffer, end: number): void {
     if (this.#state >= CLOSING) return
-    this.#session.receive(buf, 0, end)
+    const at = this.#session.receiveSome(buf, 0, end)
     const touched = this.#touched
     for (let i = 0; i < touched.length; i++) {
       const exchange = touched[i]!
@@ -128,6 +130,18 @@ export class Http2Downstream
       if (wasReleased) this.#keep(exchange)
     }
     while (touched.length > 0) touched.pop() // setting a length costs
+    if (at < end) this.#later(Buffer.from(buf.subarray(at, end)))
+  }
+
+  /** The rest of a read has its turn after those of other connections. */
+  #later(rest: Buffer): void {
+    this.#transport.pause()
+    this.#hasRest = true
+    setImmediate(() => {
+      this.#hasRest = false
+      this.onBytes(rest, rest.length)
+      if (!this.#hasRest && this.#state < CLOSING) this.#transport.resume()
+    })
   }
 
   onRequest(h2: Http2Stream): StreamHandler {

@@ -2,10 +2,11 @@
 import net from 'node:net'
 import { ProxyChain } from '../chain.ts'
 import { isSound } from '../checker.ts'
-import { Load, quantileMs, tellFailures, tellSlow } from '../load.ts'
+import { Load, p99Between, tellFailures, tellSlow } from '../load.ts'
 import { atMost, exactly, type Row, told } from '../row.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
+const WARM_MS = 3000
 const BIG_BYTES = 10_000_000
 /** A stalled reader is given up after this. */
 const STALL_LIMIT_MS = 60_000
@@ -21,6 +22,7 @@ export const slow: Row = {
     const crowds: Crowd[] = []
     try {
       chain.watch()
+      await load.reach(WARM_MS)
       const headCrowd = new Crowd(heads, chain.httpPort, (socket) => dribble(socket))
       const handshakeCrowd = new Crowd(handshakes, chain.meshPort, (socket) => void socket.write(Buffer.of(0x16, 3, 1)))
       const readerCrowd = new Crowd(readers, chain.httpPort, (socket) => {
@@ -36,11 +38,14 @@ export const slow: Row = {
       const { maxRssMb, lagP99Ms } = await chain.vitals()
       tellFailures(load.log)
       tellSlow(load.log, 100)
+      const calmMs = p99Between(load.log, WARM_MS / 2, WARM_MS)
       const verdict = chain.check(load.log)
       return [
         told('slow heads, readers, handshakes', heads + readers + handshakes),
         told('base load', load.log.length / (load.nowMs / 1000), '1/s'),
-        atMost('base load, p99', quantileMs(load.log, 0.99), 100, 'ms'),
+        told('base load before, p99', calmMs, 'ms'),
+        // what this machine makes of it by itself is no fault of the proxy
+        atMost('base load beside them, p99', p99Between(load.log, WARM_MS, Infinity), 100 + calmMs, 'ms'),
         told('base load, lag of the generator itself, p99', load.ownLagP99Ms, 'ms'),
         exactly('base load, failed', load.log.filter((e) => e.outcome !== 'ok').length, 0),
         exactly('lost, changed or acted on twice', isSound(verdict) ? 0 : 1, 0),

@@ -50,6 +50,9 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   #grownBytes = 0
   /** Owner of the reader: nothing more is read. */
   onDead: () => void = () => {}
+  /** So many streams may still be reset, by either side, before it is enough for this turn. */
+  resetsLeft = Infinity
+  onManyResets: () => void = () => {}
   readonly #host: StreamHost
   readonly #pool: Http2Stream[] = []
   #numReleased = 0
@@ -210,8 +213,13 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   refuse(id: number, code: ErrorCode): void {
     this.output.resetStream(id, code)
     this.closed.add(id, OWN_RESET)
+    this.countReset()
     if (!this.abuse.ownReset()) this.fatal(ENHANCE_YOUR_CALM, 'too many faulty streams')
     else this.checkQueue()
+  }
+
+  countReset(): void {
+    if (--this.resetsLeft < 0) this.onManyResets()
   }
 
   /** A connection error (section 5.4.1). */

@@ -49,6 +49,7 @@ export class Inbound implements FrameSink {
     this.messages = new MessageReader(core)
     this.reader = new FrameReader(this, core.isServer)
     core.onDead = () => this.reader.stop()
+    core.onManyResets = () => this.reader.pause()
   }
 
   onBadPreface(): void {
@@ -207,6 +208,7 @@ export class Inbound implements FrameSink {
       this.#fatal(ENHANCE_YOUR_CALM, 'too many RST_STREAM frames')
       return
     }
+    core.countReset()
     if (stream === undefined) {
       if (core.closed.find(id) === OWN_RESET) core.closed.add(id, PEER_DONE)
       return

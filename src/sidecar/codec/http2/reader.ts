@@ -51,6 +51,7 @@ export class FrameReader {
   #have = 0
   #left = 0
   #padding = 0
+  #paused = false
   readonly #header = Buffer.alloc(FRAME_HEADER_BYTES)
   #carry: Buffer = EMPTY
 
@@ -70,9 +71,16 @@ export class FrameReader {
     this.#carry = EMPTY
   }
 
+  /** What comes after the frame that is being handed over is left where it stands. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** Returns how far it came: `end`, but where a sink paused it. */
   // hot
-  read(buf: Buffer, start: number, end: number): void {
+  read(buf: Buffer, start: number, end: number): number {
     const sink = this.#sink
+    this.#paused = false
     let at = start
     while (at < end || this.#left === 0) {
       switch (this.#state) {
@@ -82,7 +90,7 @@ export class FrameReader {
             at += FRAME_HEADER_BYTES
             break
           }
-          if (at === end) return
+          if (at === end) return at
           this.#header[this.#have++] = buf[at++]!
           if (this.#have < FRAME_HEADER_BYTES) break
           this.#have = 0
@@ -95,9 +103,11 @@ export class FrameReader {
             this.#left = 0
             at += missing
             sink.onFrame(buf, at - missing, at)
+            if (this.#paused) return at
             break
           }
           at = this.#fill(buf, at, end)
+          if (this.#paused) return at
           break
         }
         case BODY: {
@@ -114,14 +124,14 @@ export class FrameReader {
           const stop = Math.min(end, at + this.#left)
           this.#left -= stop - at
           at = stop
-          if (this.#left > 0) return
+          if (this.#left > 0) return at
           const wasData = this.#state === PADDING
           this.#state = HEADER
           if (wasData) sink.onDataEnd()
           break
         }
         case PAD: {
-          if (at === end) return
+          if (at === end) return at
           const padBytes = buf[at++]!
           this.#padding = padBytes
           this.#left = this.length - 1 - padBytes
@@ -131,7 +141,7 @@ export class FrameReader {
           break
         }
         case PREFACE:
-          if (at === end) return
+          if (at === end) return at
           if (buf[at++] !== CLIENT_PREFACE[this.#have++]) {
             this.stop()
             sink.onBadPreface()
@@ -141,9 +151,10 @@ export class FrameReader {
           }
           break
         default:
-          return
+          return end
       }
     }
+    return end
   }
 
   #begin(buf: Buffer, at: number): void {

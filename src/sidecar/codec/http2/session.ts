@@ -18,6 +18,8 @@ import type { SessionHandler, SessionOptions } from './options.ts'
 import type { Output } from './output.ts'
 import { FREE, IDLE, LINGERING, type Http2Stream, type StreamHandler, type StreamHost } from './stream.ts'
 
+/** A stream that comes and goes costs as much as a request, and a read may hold a thousand of them. */
+const RESETS_PER_TURN = 32
 const PING_BYTES = Buffer.alloc(8)
 
 export class Session implements StreamHost {
@@ -68,6 +70,20 @@ export class Session implements StreamHost {
   // hot
   receive(buf: Buffer, start: number, end: number): void {
     if (!this.#core.dead && end > start) this.#inbound.reader.read(buf, start, end)
+  }
+
+  /**
+   * The same, but a peer that opens streams and resets them has only some of them in one go, so that others are served
+   * in between. Returns how far it came: what follows is to be given again, later, before anything else.
+   */
+  // hot
+  receiveSome(buf: Buffer, start: number, end: number): number {
+    const core = this.#core
+    if (core.dead) return end
+    core.resetsLeft = RESETS_PER_TURN
+    const at = this.#inbound.reader.read(buf, start, end)
+    core.resetsLeft = Infinity
+    return core.dead ? end : at
   }
 
   /** Clients: a stream, or null where the peer's limit, slow readers or a GOAWAY stand against it. It is numbered by its head. */

@@ -31,6 +31,32 @@ t.test('budgets', async (t) => {
     t.equal(server.session.numStreams, 0)
   })
 
+  t.test('streams that come and are reset in one read are taken in turns, all of them', async (t) => {
+    const peer = newPeer('server')
+    feed(peer, PREFACE, settings())
+    const flood = Array.from({ length: 100 }, (_, i) => [headers(2 * i + 1, GET), reset(2 * i + 1)]).flat()
+    const bytes = Buffer.concat([...flood, headers(201, GET)])
+    const counts: number[] = []
+    for (let at = 0; at < bytes.length; counts.push(peer.events.requests.length))
+      at = peer.session.receiveSome(bytes, at, bytes.length)
+    t.same(counts, [33, 66, 99, 101])
+    t.same(
+      peer.events.requests.map(({ message }) => message.reset?.code),
+      [...Array(100).fill(CANCEL), undefined],
+    )
+  })
+
+  t.test('those who open a hundred streams and reset none have one turn', async (t) => {
+    const peer = newPeer('server')
+    const bytes = Buffer.concat([
+      PREFACE,
+      settings(),
+      ...Array.from({ length: 100 }, (_, i) => headers(2 * i + 1, GET)),
+    ])
+    t.equal(peer.session.receiveSome(bytes, 0, bytes.length), bytes.length)
+    t.equal(peer.events.requests.length, 100)
+  })
+
   t.test('a budget fills up again with time', async (t) => {
     let nowMs = 0
     const peer = newPeer('server', {}, undefined, () => nowMs)
