@@ -247,6 +247,14 @@ export class DataPlane {
     return this.#listeners.stats()
   }
 
+  /** Bytes that wait in this process for a slower side, summed over all connections. */
+  bufferedBytes(): number {
+    let bytes = this.#listeners.bufferedBytes
+    for (const cluster of this.#clusters.all())
+      for (const endpoint of cluster.endpoints) bytes += endpoint.pool.bufferedBytes
+    return bytes
+  }
+
   /** Listeners that should be bound and are not, each with the reason. */
   unbound(): string[] {
     return this.#listeners.unbound()

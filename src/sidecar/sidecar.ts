@@ -91,6 +91,7 @@ export class Sidecar {
       held,
       clusterStats: () => this.#dataPlane.clusterStats(),
       listenerStats: () => this.#dataPlane.listenerStats(),
+      bufferedBytes: () => this.#dataPlane.bufferedBytes(),
       certificates: () => this.#credentials.describe(),
       prometheus: () => this.#telemetry.prometheus(),
       ads: () => this.#ads?.status(),

@@ -25,6 +25,8 @@ export interface AdminSource {
   /** Each with a `name`. */
   clusterStats(): readonly object[]
   listenerStats(): readonly object[]
+  /** Bytes that wait in its connections. */
+  bufferedBytes(): number
   certificates(): unknown
   prometheus(): Promise<string>
   ads(): AdsStatus | undefined
@@ -189,6 +191,7 @@ async function stats(source: AdminSource, _query: URLSearchParams, response: Ser
       memory_allocated: memory.heapUsed,
       memory_heap_size: memory.heapTotal,
       memory_physical_size: memory.rss,
+      buffered_bytes: source.bufferedBytes(),
       event_loop_utilization: performance.eventLoopUtilization().utilization,
       event_loop_turn_ms: performance.now() - askedMs,
     }),

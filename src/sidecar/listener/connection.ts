@@ -24,6 +24,8 @@ export interface Origin {
 
 export interface Connection {
   readonly isIdle: boolean
+  /** Bytes of either direction that wait in it. */
+  readonly bufferedBytes: number
   /** Finish what is under way, take nothing new. */
   drain(): void
   /** There are new rules: what runs on under the old ones ends if they refuse it. */

@@ -99,6 +99,10 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     return this.#input.isIdle
   }
 
+  get bufferedBytes(): number {
+    return this.#transport.bufferedBytes + this.#writer.pendingBytes + this.#gate.heldBytes
+  }
+
   /** No further request after the one under way. */
   drain(): void {
     this.#draining = true

@@ -97,6 +97,10 @@ export class Http2Downstream
     return this.#session.numStreams === 0
   }
 
+  get bufferedBytes(): number {
+    return this.#transport.bufferedBytes + this.#session.bufferedBytes
+  }
+
   /** GOAWAY now, a second one when those who had not heard of it have; then the last stream closes it. */
   drain(): void {
     if (this.#state !== OPEN) return

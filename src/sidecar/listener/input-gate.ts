@@ -14,6 +14,10 @@ export class InputGate {
     this.#transport = transport
   }
 
+  get heldBytes(): number {
+    return this.#held?.length ?? 0
+  }
+
   get holds(): boolean {
     return this.#held !== null
   }

@@ -95,6 +95,11 @@ export class Listener implements ConnectionOwner {
   get numConnections(): number {
     return this.#connections.size
   }
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const connection of this.#connections.keys()) bytes += connection.bufferedBytes
+    return bytes
+  }
   get isBound(): boolean {
     return this.#bindings.size > 0
   }

@@ -144,6 +144,10 @@ export class ListenerSet {
     return this.#all().reduce((sum, listener) => sum + listener.numConnections, 0)
   }
 
+  get bufferedBytes(): number {
+    return this.#all().reduce((sum, listener) => sum + listener.bufferedBytes, 0)
+  }
+
   /** After `drain`: what is left is cut. */
   destroy(): void {
     for (const listener of this.#all()) listener.destroy()

@@ -63,6 +63,10 @@ export class TcpProxy implements Connection {
     else this.#connect()
   }
 
+  get bufferedBytes(): number {
+    return (this.#head?.length ?? 0) + (this.#tunnel?.bufferedBytes ?? 0)
+  }
+
   /** Connections outlive their listener; who drains waits for them or destroys them. */
   drain(): void {
     // nothing can be asked of an opaque protocol

@@ -94,6 +94,11 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
     return this.#state === IDLE
   }
 
+  /** Bytes that wait in it. */
+  get bufferedBytes(): number {
+    return this.#transport.bufferedBytes + this.#writer.pendingBytes
+  }
+
   // ---- requests out
 
   /** Begins an exchange; the handler writes its head next. */

@@ -79,6 +79,10 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   get isIdle(): boolean {
     return this.#session.numStreams === 0
   }
+  /** Bytes of either direction that wait in it. */
+  get bufferedBytes(): number {
+    return this.#transport.bufferedBytes + this.#session.bufferedBytes
+  }
   /** It takes nothing new, for good. */
   get isRetired(): boolean {
     return this.#retired || this.isGone || this.#session.isDraining

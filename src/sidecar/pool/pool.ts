@@ -78,6 +78,14 @@ export class Pool implements Http1Owner, Http2Owner {
     return this.#all.size + this.#links.length
   }
 
+  /** Bytes of either direction that wait in its connections. */
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const connection of this.#all) bytes += connection.bufferedBytes
+    for (const link of this.#links) bytes += link.bufferedBytes
+    return bytes
+  }
+
   // hot: the first branches only
   acquire(handler: UpstreamHandler, fresh: boolean): void {
     const link = this.#links.length === 0 || !this.#maySpeak(handler, true) ? undefined : this.#openLink()

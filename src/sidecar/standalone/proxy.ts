@@ -66,6 +66,7 @@ export class StandaloneProxy {
       held: (type: XdsType) => this.#held(type),
       clusterStats: () => this.#dataPlane.clusterStats(),
       listenerStats: () => this.#dataPlane.listenerStats(),
+      bufferedBytes: () => this.#dataPlane.bufferedBytes(),
       certificates: () => ({ files: this.#dataPlane.certificateFiles() }),
       prometheus: () => this.#telemetry.prometheus(),
       ads: () => undefined,

@@ -48,6 +48,11 @@ export class Tunnel {
     this.#lastMs = nowMs()
   }
 
+  get bufferedBytes(): number {
+    const [down, up] = [this.#down.socket, this.#up.socket]
+    return down.writableLength + down.readableLength + up.writableLength + up.readableLength
+  }
+
   /** Sends on what was read already, then everything. */
   start(fromDown: Buffer | null, fromUp: Buffer | null): void {
     this.#join(this.#down, this.#up, true)

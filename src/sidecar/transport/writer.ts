@@ -86,6 +86,11 @@ export class Writer implements ByteSink {
     this.text('\r\n')
   }
 
+  /** What waits for `flush`. */
+  get pendingBytes(): number {
+    return this.#at - this.#start
+  }
+
   /** Gives what waits to the socket. False: the socket has enough, wait for its `drain`. */
   flush(): boolean {
     if (this.#at !== this.#start) this.#writePending()

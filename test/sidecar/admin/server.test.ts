@@ -21,6 +21,7 @@ const source: AdminSource = {
     },
   ],
   listenerStats: () => [{ name: 'inbound', address: '127.0.0.1:1', connections: 3 }],
+  bufferedBytes: () => 77,
   certificates: () => ({ certificates: [{ serial: '1f' }] }),
   prometheus: async () => '# HELP x\n',
   ads: () => ({ connected: true, streams: 1, responses: 2, nacks: 0, lastError: '' }),

@@ -36,6 +36,14 @@ export class Session implements StreamHost {
     return this.#core.output
   }
 
+  /** Bytes of either direction that wait: for the transport, for windows, for owners of streams. */
+  get bufferedBytes(): number {
+    const { output, window, streams } = this.#core
+    let bytes = output.pending + window.heldBytes
+    for (const stream of streams.values()) bytes += stream.queuedBytes
+    return bytes
+  }
+
   /** Clients: those opened; servers: the peer's. */
   get numStreams(): number {
     return this.#core.numStreams
