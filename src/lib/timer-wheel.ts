@@ -25,18 +25,23 @@ export class TimerEntry {
 
 class Level {
   readonly tickMs: number
-  readonly slots: TimerEntry[]
+  /** Heads of rings, each made when it is first used. */
+  readonly slots: (TimerEntry | undefined)[]
   count = 0
   /** The tick that runs next. */
   tick = 0
   stop: (() => void) | null = null
   constructor(tickMs: number, numSlots: number) {
     this.tickMs = tickMs
-    this.slots = Array.from({ length: numSlots }, () => {
-      const head = new TimerEntry(() => {})
-      head.prev = head.next = head
-      return head
-    })
+    this.slots = Array.from({ length: numSlots }, () => undefined)
+  }
+
+  ring(index: number): TimerEntry {
+    const known = this.slots[index]
+    if (known !== undefined) return known
+    const head = new TimerEntry(nothing)
+    head.prev = head.next = head
+    return (this.slots[index] = head)
   }
 }
 
@@ -84,7 +89,7 @@ export class TimerWheel {
     const exact = entry.deadlineMs / level.tickMs
     const wanted = level === this.#fine ? Math.ceil(exact) : Math.floor(exact)
     const furthest = level.tick + level.slots.length - 1
-    const head = level.slots[Math.min(Math.max(wanted, level.tick + 1), furthest) % level.slots.length]!
+    const head = level.ring(Math.min(Math.max(wanted, level.tick + 1), furthest) % level.slots.length)
     entry.prev = head.prev
     entry.next = head
     head.prev!.next = entry
@@ -104,9 +109,9 @@ export class TimerWheel {
     if (last - level.tick > level.slots.length) level.tick = last - level.slots.length
     while (level.tick < last) {
       level.tick++
-      const head = level.slots[level.tick % level.slots.length]!
+      const head = level.slots[level.tick % level.slots.length]
+      if (head === undefined || head.next === head) continue
       let entry = head.next!
-      if (entry === head) continue
       // taken out as a whole, so that a callback may schedule into this very slot
       head.prev!.next = null
       head.prev = head.next = head
@@ -121,7 +126,11 @@ export class TimerWheel {
     }
     level.stop = null
     level.count = 0
-    for (const head of level.slots) if (head.next !== head) level.count++
+    for (const head of level.slots) if (head !== undefined && head.next !== head) level.count++
     if (level.count > 0) this.#arm(level, this.#clock.nowMs())
   }
+}
+
+function nothing(): void {
+  // heads of rings are never due
 }

@@ -1,7 +1,7 @@
 /**
  * What goes out on one connection: small pieces are joined and leave in one write, large ones go by reference.
- * In: text, ranges of bytes. Out: as few writes as there are messages. Owns: a slab per connection, used again
- * as soon as the kernel has taken what was in it.
+ * In: text, ranges of bytes. Out: as few writes as there are messages. Owns: a slab while something of it waits; as soon
+ * as the kernel has taken all, it is another connection's to use, so that idle ones have none.
  */
 import { writeLatin1 } from '../codec/bytes.ts'
 import type { ByteSink } from '../codec/http1/encode.ts'
@@ -14,6 +14,10 @@ const LOOP_BYTES = 128
 const MAX_DECIMAL_BYTES = 16
 const ZERO = 0x30
 const EMPTY = Buffer.alloc(0)
+
+/** Slabs that nobody uses: as many as connections write within one turn, up to here. */
+const MAX_FREE = 64
+const free: Buffer[] = []
 
 export class Writer implements ByteSink {
   /** All that was given to the socket. */
@@ -98,11 +102,17 @@ export class Writer implements ByteSink {
       this.#corked = false
       this.#transport.uncork()
     }
-    if (this.#transport.heldBytes === 0) {
-      this.#start = this.#at = 0 // the kernel has it all: the slab is free again
-      return true
-    }
-    return this.#transport.takesMore
+    if (this.#transport.heldBytes > 0) return this.#transport.takesMore
+    this.#release()
+    return true
+  }
+
+  /** The kernel has it all. */
+  #release(): void {
+    const slab = this.#slab
+    this.#slab = EMPTY
+    this.#start = this.#at = 0
+    if (slab.length === SLAB_BYTES && free.length < MAX_FREE) free.push(slab)
   }
 
   #writePending(): void {
@@ -131,10 +141,14 @@ export class Writer implements ByteSink {
       this.#at = pending
       return
     }
-    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, pending + bytes))
-    this.#slab.copy(slab, 0, this.#start, this.#at)
+    const slab = newSlab(pending + bytes)
+    if (pending > 0) this.#slab.copy(slab, 0, this.#start, this.#at)
     this.#slab = slab
     this.#start = 0
     this.#at = pending
   }
+}
+
+function newSlab(bytes: number): Buffer {
+  return bytes > SLAB_BYTES ? Buffer.allocUnsafeSlow(bytes) : (free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES))
 }

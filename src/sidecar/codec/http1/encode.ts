@@ -133,11 +133,12 @@ export function encodeTrailers(out: ByteSink, trailers: Head): void {
 
 /** `HTTP/1.1 404 Not Found CRLF`; the upstream's own reason is not passed on. */
 export function statusLine(status: number): string {
-  return STATUS_LINES[status - 100] ?? lineOf(status)
+  return (STATUS_LINES[status] ??= lineOf(status))
 }
 
 function lineOf(status: number): string {
   return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`
 }
 
-const STATUS_LINES = Array.from({ length: 500 }, (_, i) => lineOf(100 + i))
+/** By status, 100 to 999; each made when it is first sent. */
+const STATUS_LINES: (string | undefined)[] = Array.from({ length: 1000 }, () => undefined)
