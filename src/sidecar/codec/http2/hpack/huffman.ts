@@ -25,19 +25,21 @@ const EMITS = 1 << 16
 const FAILS = 1 << 17
 /** The text may end here: all bits since the last byte are ones, and fewer than eight. */
 const MAY_END = 1 << 18
-const STEPS = buildSteps()
+/** Made with the first coded text: between our own proxies there is none. */
+let steps: Int32Array | null = null
 
 /** Decodes `src[from, to)` to `out` at `at`, which has room for twice as many bytes; where it ends there, or -1. */
 // hot
 export function decodeHuffman(src: Uint8Array, from: number, to: number, out: Uint8Array, at: number): number {
+  const table = (steps ??= buildSteps())
   let step = MAY_END
   let end = at
   for (let i = from; i < to; i++) {
     const byte = src[i]!
-    step = STEPS[((step & 0xff) << 4) | (byte >> 4)]!
+    step = table[((step & 0xff) << 4) | (byte >> 4)]!
     if ((step & EMITS) !== 0) out[end++] = (step >> 8) & 0xff
     if ((step & FAILS) !== 0) return -1
-    step = STEPS[((step & 0xff) << 4) | (byte & 0xf)]!
+    step = table[((step & 0xff) << 4) | (byte & 0xf)]!
     if ((step & EMITS) !== 0) out[end++] = (step >> 8) & 0xff
     if ((step & FAILS) !== 0) return -1
   }
@@ -67,7 +69,7 @@ function buildSteps(): Int32Array {
   const nodes = buildTree()
   const mayEnd = new Set<number>()
   for (let node = 0, ones = 0; ones < 8; ones++, node = nodes[node]![1]!) mayEnd.add(node)
-  const steps = new Int32Array(nodes.length * 16)
+  const table = new Int32Array(nodes.length * 16)
   for (let from = 0; from < nodes.length; from++)
     for (let nibble = 0; nibble < 16; nibble++) {
       let node = from
@@ -78,7 +80,7 @@ function buildSteps(): Int32Array {
         flags |= ~node === EOS ? FAILS : EMITS | (~node << 8)
         node = 0
       }
-      steps[from * 16 + nibble] = flags | node | (mayEnd.has(node) ? MAY_END : 0)
+      table[from * 16 + nibble] = flags | node | (mayEnd.has(node) ? MAY_END : 0)
     }
-  return steps
+  return table
 }
