@@ -11,7 +11,6 @@ import type { XdsType } from '../../xds/type-urls.ts'
 import type { AppProbe } from '../../xds/bootstrap.ts'
 import type { AdsStatus } from '../xds-client/ads.ts'
 import type { Held } from '../xds-client/snapshot.ts'
-import { askApp } from './app-health.ts'
 import { doubleColonLines, statLines } from './text.ts'
 
 /** What the admin interface asks of the rest of the sidecar. */
@@ -134,6 +133,7 @@ function json(response: ServerResponse, value: unknown): void {
 /** Istio's: what the kubelet would ask the program. */
 function appHealth(probe: AppProbe): Handler {
   return async (_source, _query, response) => {
+    const { askApp } = await import('./app-health.ts')
     const fault = await askApp(probe)
     text(response, fault === '' ? 200 : 503, fault === '' ? 'OK\n' : `${fault}\n`)
   }

@@ -1,39 +1,14 @@
 /**
  * One question to the CA: request and proof in, chain out, or a CaError that says whether asking again can help.
- * A connection per question: it shows the certificate of that moment.
+ * A connection per question: it shows the certificate of that moment. Loaded with the first question: with it comes gRPC.
  */
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { constants } from 'node:crypto'
 import { ChannelCredentials, Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { workloadSpiffeId } from '../../identity/spiffe-id.ts'
 import { CREATE_CERTIFICATE, type CertificateResponse } from '../../xds/ca-service.ts'
-import type { Credential } from '../ports.ts'
 import { checkServer, clientContext } from './context.ts'
-
-export interface IssueRequest {
-  csrPem: string
-  /** One of the two proves who asks. */
-  token: string | undefined
-  credential: Credential | undefined
-  /** Roots that the CA's own certificate is checked against. */
-  rootsPem: string
-}
-
-/** Where certificates come from; the CA over gRPC, or a test. */
-export interface CertificateIssuer {
-  /** PEM, leaf first, root last. Rejects with a CaError. */
-  issue(request: IssueRequest): Promise<string[]>
-}
-
-export class CaError extends Error {
-  readonly code = 'CA'
-  /** The CA answered, and will say the same again to this proof. */
-  readonly refused: boolean
-  constructor(message: string, refused: boolean) {
-    super(message)
-    this.refused = refused
-  }
-}
+import { CaError, type CertificateIssuer, type IssueRequest } from './issuer.ts'
 
 const DEADLINE_MS = 5_000
 const FINAL: ReadonlySet<number> = new Set([

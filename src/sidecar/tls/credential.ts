@@ -13,7 +13,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { SidecarBootstrap } from '../../xds/bootstrap.ts'
 import type { Credential, CredentialSource } from '../ports.ts'
-import { CaClient, CaError, type CertificateIssuer } from './ca-client.ts'
+import { CaError, type CertificateIssuer } from './issuer.ts'
 import { type KeySet, Keystore } from './keystore.ts'
 import { issuedAtEpochMs, renewAtEpochMs, retryDelayMs } from './renewal.ts'
 
@@ -57,7 +57,7 @@ const UNKNOWN_LIFE_MS = 16 * 60_000
 export class CredentialManager implements CredentialSource {
   readonly #options: CredentialManagerOptions
   readonly #keystore: Keystore
-  readonly #issuer: CertificateIssuer
+  #issuer: CertificateIssuer | undefined
   readonly #random: () => number
   readonly #listeners = new Set<(credential: Credential) => void>()
   #credential: Credential | undefined
@@ -74,10 +74,9 @@ export class CredentialManager implements CredentialSource {
   #closed = false
 
   constructor(options: CredentialManagerOptions) {
-    const { podDir, caSocket, trustDomain } = options
     this.#options = options
-    this.#keystore = new Keystore(podDir)
-    this.#issuer = options.issuer ?? new CaClient(caSocket, trustDomain)
+    this.#keystore = new Keystore(options.podDir)
+    this.#issuer = options.issuer
     this.#random = options.random ?? Math.random
   }
 
@@ -172,6 +171,7 @@ export class CredentialManager implements CredentialSource {
       throw new CaError('no valid certificate in the pod folder, and no bootstrap token', true)
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const csrPem = createRequest(privateKey, spiffeId)
+    this.#issuer ??= await this.#caClient()
     const chain = await this.#issuer.issue({ csrPem, token, credential, rootsPem: this.#pinnedRoots() ?? '' })
     if (this.#closed) return
     if (token !== undefined) this.#token = undefined
@@ -185,6 +185,12 @@ export class CredentialManager implements CredentialSource {
     this.#saveToDisk(set)
     this.#issued++
     this.#use(fresh)
+  }
+
+  /** A start with a certificate on disk does without it. */
+  async #caClient(): Promise<CertificateIssuer> {
+    const { CaClient } = await import('./ca-client.ts')
+    return new CaClient(this.#options.caSocket, this.#options.trustDomain)
   }
 
   #use(credential: Credential): void {
