@@ -100,7 +100,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   }
 
   get bufferedBytes(): number {
-    return this.#transport.bufferedBytes + this.#writer.pendingBytes + this.#gate.heldBytes
+    return this.#transport.bufferedBytes + this.#answer.pendingBytes + this.#input.gate.heldBytes
   }
 
   /** No further request after the one under way. */

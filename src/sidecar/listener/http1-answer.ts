@@ -61,6 +61,11 @@ export class Http1Answer implements DownstreamPeer {
     )
   }
 
+  /** Written and not yet given to the transport. */
+  get pendingBytes(): number {
+    return this.#writer.pendingBytes
+  }
+
   /** Whose answers it gives. */
   attach(stream: Stream): void {
     this.#stream = stream

@@ -95,7 +95,7 @@ export class Wire {
     return this.until(() => this.ended)
   }
 
-  #changed(_: unknown): void {
+  #changed(_done?: unknown): void {
     for (const wake of this.#wake.splice(0)) wake()
   }
 }

@@ -1,3 +1,4 @@
+/* oxlint-disable no-control-regex -- frames of HTTP/2 are matched as bytes */
 /** Limits and deadlines of connections that are accepted, HTTP/1.1 and HTTP/2, by a clock that the test moves. */
 import http from 'node:http'
 import http2 from 'node:http2'
@@ -12,7 +13,7 @@ const CLOSED = /connection: close\r\n/
 function session(t: Test, port: number, options: http2.ClientSessionOptions = {}): http2.ClientHttp2Session {
   const client = http2.connect(`http://127.0.0.1:${port}`, options)
   client.on('error', () => {})
-  t.teardown(() => void client.destroy())
+  t.teardown(() => client.destroy())
   return client
 }
 

@@ -269,7 +269,7 @@ t.test('with HTTP/2 on both sides limits hold by stream', async (t) => {
   let streams = 0
   app.on('stream', () => streams++)
   const client = http2.connect(`http://127.0.0.1:${port}`)
-  t.teardown(() => void client.destroy())
+  t.teardown(() => client.destroy())
   const first = client.request({ ':path': '/' })
   const answered = new Promise((resolve) => first.on('response', (h) => resolve(h[':status'])))
   await eventually(() => streams === 1)

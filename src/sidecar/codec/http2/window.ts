@@ -28,7 +28,7 @@ export class ReceiveWindow {
 
   /** What has come and was not passed on. */
   get heldBytes(): number {
-    return this.#sizeBytes - this.leftBytes - this.#pendingBytes
+    return this.sizeBytes - this.leftBytes - this.#pendingBytes
   }
 
   /** A frame's flow-controlled bytes have come. False: more than was allowed. */
