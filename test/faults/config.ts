@@ -106,7 +106,8 @@ function cluster(name: string, ports: readonly number[], limits: Limits, transpo
     type: 'STATIC',
     connect_timeout: '5s',
     lb_policy: 'LEAST_REQUEST',
-    ...(Object.keys(threshold).length === 0 ? {} : { circuit_breakers: { thresholds: [threshold] } }),
+    // as Istio has it: by default only three retries may be under way
+    circuit_breakers: { thresholds: [{ max_retries: 4_294_967_295, ...threshold }] },
     load_assignment: {
       cluster_name: name,
       endpoints: [{ lb_endpoints: ports.map((port) => ({ endpoint: { address: socketAddress(port) } })) }],
@@ -160,6 +161,7 @@ function httpFilters(name: string, target: string, limits: Limits): object[] {
         stat_prefix: name,
         http2_protocol_options: { allow_connect: true },
         upgrade_configs: [{ upgrade_type: 'websocket' }],
+        http_protocol_options: { accept_http_10: true },
         ...(limits.headersTimeoutMs === undefined
           ? {}
           : { request_headers_timeout: duration(limits.headersTimeoutMs) }),

@@ -30,7 +30,7 @@ async function readSlowly(from: Readable): Promise<number> {
   await sleep(STALL_MS)
   let bytes = 0
   let pauseAt = PIECE_BYTES
-  for await (const chunk of from) {
+  for await (const chunk of from.iterator({ destroyOnReturn: false })) {
     bytes += (chunk as Buffer).length
     if (bytes < pauseAt) continue
     pauseAt += PIECE_BYTES
@@ -74,7 +74,7 @@ type Client = (port: number, way: Way) => Promise<number>
 
 const textOf = async (from: Readable): Promise<string> => {
   let text = ''
-  for await (const chunk of from) text += String(chunk)
+  for await (const chunk of from.iterator({ destroyOnReturn: false })) text += String(chunk)
   return text
 }
 
@@ -152,9 +152,9 @@ if (requireTool(t, 'openssl')) {
     const tcp = net.createServer({ allowHalfOpen: true }, (socket) => {
       socket
         .on('error', () => {})
-        .once('data', (first: Buffer) => {
-          socket.pause()
-          void answer(first.toString('latin1', 0, 1) === 'd' ? '/down' : '/up', socket)
+        .once('readable', () => {
+          const first = socket.read(1) as Buffer | null
+          void answer(String(first) === 'd' ? '/down' : '/up', socket)
         })
     })
     const web = http.createServer({ allowHalfOpen: true } as http.ServerOptions).on('upgrade', upgraded)
