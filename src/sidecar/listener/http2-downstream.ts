@@ -5,7 +5,6 @@
  *   OPEN --drain, idle--> DRAINING (GOAWAY) --no stream left--> CLOSED     OPEN --fault--> CLOSING (GOAWAY, lingers) --> CLOSED
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
-import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { fieldsOf } from '../codec/head.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
@@ -17,6 +16,7 @@ import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
+import { TurnWriter } from '../transport/turn-writer.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 import { HeadTexts } from './head-texts.ts'
 import { Http2Exchange, type Http2ExchangeOwner } from './http2-exchange.ts'
@@ -32,9 +32,7 @@ const CLOSED = 3
 const MAX_SPARE = 64
 const LOOK_MS = 1000
 
-export class Http2Downstream
-  implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner, TurnEndHandler
-{
+export class Http2Downstream implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner {
   readonly settings: HttpSettings
   readonly info: ConnectionInfo
   readonly texts = new HeadTexts()
@@ -47,11 +45,10 @@ export class Http2Downstream
   readonly #touched: Http2Exchange[] = []
   readonly #timer = new TimerEntry(() => this.#onTimer())
   readonly #shutdown = new TimerEntry(() => this.#onShutdown())
-  readonly #write = (buf: Buffer): boolean => this.#transport.write(buf)
   #state = OPEN
   readonly #stall: StallGuard
   readonly #keepalive: Keepalive | null
-  #flushing = false
+  readonly #writer: TurnWriter
   #numRequests = 0
   /** Bytes of a read wait for their turn: nothing is read meanwhile. */
   #hasRest = false
@@ -78,6 +75,9 @@ export class Http2Downstream
     const maxFields = fieldsOf(common.maxHeaders, link.info.peerId)
     const limits = { maxHeaderListBytes: settings.maxHeadBytes, ...sessionLimits(http2), maxFields }
     this.#session = new Session({ role: 'server', limits, budgets, nowMs }, this)
+    this.#writer = new TurnWriter(transport, this.#session, () => {
+      if (transport.bufferedBytes > 0) this.#stall.watch()
+    })
     const { keepalive } = http2
     this.#keepalive = keepalive === null ? null : new Keepalive(this.#session, wheel, keepalive, () => this.destroy())
     this.#lastMs = nowMs()
@@ -115,7 +115,7 @@ export class Http2Downstream
 
   destroy(): void {
     this.#session.destroy(NO_ERROR)
-    this.#flush()
+    this.#writer.flush()
     this.#transport.reset()
   }
 
@@ -197,30 +197,10 @@ export class Http2Downstream
   // ---- bytes out
 
   onOutput(): void {
-    if (this.#flushing) return
-    this.#flushing = true
-    atTurnEnd(this)
+    this.#writer.wake()
   }
-
-  onTurnEnd(): void {
-    this.#flushing = false
-    this.#flush()
-  }
-
-  // hot
-  #flush(): void {
-    if (this.#state === CLOSED) return
-    const { output } = this.#session
-    this.#transport.cork()
-    output.take(this.#write)
-    this.#transport.uncork()
-    if (this.#transport.heldBytes === 0) output.reuse()
-    if (this.#transport.bufferedBytes > 0) this.#stall.watch()
-  }
-
   onDrain(): void {
-    this.#session.onSocketDrain()
-    this.#flush()
+    this.#writer.drain()
   }
 
   // ---- ends
@@ -245,7 +225,7 @@ export class Http2Downstream
   #close(): void {
     if (this.#state >= CLOSING) return
     this.#session.destroy(NO_ERROR)
-    this.#flush()
+    this.#writer.flush()
     this.#state = CLOSING
     this.#cancelTimers()
     this.#transport.resume()
@@ -258,6 +238,7 @@ export class Http2Downstream
 
   onClose(): void {
     if (this.#state === CLOSED) return
+    this.#writer.stop()
     this.#session.destroy(NO_ERROR)
     this.#state = CLOSED
     this.#cancelTimers()

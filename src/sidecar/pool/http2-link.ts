@@ -4,7 +4,6 @@
  *
  *   OPEN --retire, GOAWAY--> DRAINING --no exchange left--> CLOSED        any --fault, end--> CLOSED
  */
-import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { fieldsOf } from '../codec/head.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
@@ -18,6 +17,7 @@ import type { UpstreamProtocol } from '../codec/protocol.ts'
 import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
+import { TurnWriter } from '../transport/turn-writer.ts'
 import { localLabel } from './address.ts'
 import type { Link } from './dial.ts'
 import { Http2Request, type Http2RequestOwner } from './http2-request.ts'
@@ -34,7 +34,7 @@ export interface Http2Owner {
 /** Requests kept for the next exchanges. */
 const MAX_SPARE = 64
 
-export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, TurnEndHandler, LifeHandler {
+export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, LifeHandler {
   readonly link: Link
   readonly peerId: string
   readonly localAddress: string
@@ -49,12 +49,10 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   readonly #transport: Transport
   readonly #session: Session
   readonly #touched: Http2Request[] = []
-  readonly #write = (buf: Buffer): boolean => this.#transport.write(buf)
   readonly #spare: Http2Request[] = []
-  #retired = false
-  #flushing = false
-
+  readonly #writer: TurnWriter
   readonly #keepalive: Keepalive | null
+  #retired = false
 
   constructor(link: Link, owner: Http2Owner, settings: UpstreamProtocol, wheel: TimerWheel, nowMs: () => number) {
     this.link = link
@@ -66,6 +64,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     const budgets = sessionBudgets(http2, link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
     const limits = { ...sessionLimits(http2), maxFields: fieldsOf(common.maxHeaders, link.peerId) }
     this.#session = new Session({ role: 'client', limits, budgets, nowMs }, this)
+    this.#writer = new TurnWriter(this.#transport, this.#session)
     const { keepalive } = http2
     this.#keepalive = keepalive === null ? null : new Keepalive(this.#session, wheel, keepalive, () => this.destroy())
     this.#transport.attach(this)
@@ -153,35 +152,17 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   }
 
   onFatal(): void {
-    this.#flush()
+    this.#writer.flush()
     this.#close()
   }
 
   // ---- bytes out
 
   onOutput(): void {
-    if (this.#flushing) return
-    this.#flushing = true
-    atTurnEnd(this)
+    this.#writer.wake()
   }
-
-  onTurnEnd(): void {
-    this.#flushing = false
-    if (!this.isGone) this.#flush()
-  }
-
-  // hot
-  #flush(): void {
-    const { output } = this.#session
-    this.#transport.cork()
-    output.take(this.#write)
-    this.#transport.uncork()
-    if (this.#transport.heldBytes === 0) output.reuse()
-  }
-
   onDrain(): void {
-    this.#session.onSocketDrain()
-    if (!this.isGone) this.#flush()
+    this.#writer.drain()
   }
 
   // ---- ends
@@ -207,7 +188,8 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     this.#keepalive?.stop()
     this.#owner.onLinkClosed(this)
     this.#session.destroy(NO_ERROR)
-    this.#flush() // the GOAWAY, if anybody still reads
+    this.#writer.flush() // the GOAWAY, if anybody still reads
+    this.#writer.stop()
     this.#transport.destroy()
   }
 }
