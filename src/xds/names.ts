@@ -46,6 +46,14 @@ export const ALPN_HTTP = ['istio-http/1.1', 'istio', 'http/1.1'] as const
 export const ALPN_TCP = ['istio'] as const
 /** ALPN by which a PERMISSIVE port knows the mesh's own TLS from the application's. */
 export const ALPN_MESH = ['istio', 'istio-peer-exchange', 'istio-http/1.0', 'istio-http/1.1', 'istio-h2'] as const
+/** Of a finished handshake: which HTTP its name says. */
+export const ALPN_SAYS_HTTP2: ReadonlySet<string> = new Set(['h2', 'istio-h2'])
+export const ALPN_SAYS_HTTP1: ReadonlySet<string> = new Set([
+  'http/1.0',
+  'http/1.1',
+  'istio-http/1.0',
+  'istio-http/1.1',
+])
 
 /** Secrets that a sidecar provides for itself: its own certificate, and the mesh's roots. */
 export const SECRET_OWN = 'default'

@@ -102,3 +102,6 @@ export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, 
   else for (let i = 0; i < length; i++) to[at + i] = from[start + i]!
   return at + length
 }
+
+/** Up to here a copy is cheaper than a second buffer in a write; what is not longer is never kept by reference. */
+export const JOIN_BYTES = 8 * 1024

@@ -4,6 +4,7 @@
  * Owns: its server sockets, which stay across pushes, and the set of its connections.
  */
 import type net from 'node:net'
+import { ALPN_SAYS_HTTP1, ALPN_SAYS_HTTP2 } from '../../xds/names.ts'
 import { addressLabel, localEnd, remoteEnd } from '../pool/address.ts'
 import type { Dialer } from '../pool/dial.ts'
 import type { ConnectionInfo, ProxyContext } from '../stream/context.ts'
@@ -26,10 +27,6 @@ import { Http2Downstream } from './http2-downstream.ts'
 import { inspect, type Seen } from './inspector.ts'
 import { NO_HEADER, type Opening, readProxyHeader } from './proxy-header.ts'
 import { TcpProxy } from './tcp-proxy.ts'
-
-/** ALPN names that say which HTTP it is; Istio's own between proxies. */
-const HTTP2_NAMES = new Set(['h2', 'istio-h2'])
-const HTTP1_NAMES = new Set(['http/1.0', 'http/1.1', 'istio-http/1.0', 'istio-http/1.1'])
 
 /** A verified peer of a TLS connection. */
 export interface TlsPeer {
@@ -232,10 +229,10 @@ export class Listener implements ConnectionOwner {
       const http2 = (next: Downlink, first: Buffer | null): void => {
         this.#run(new Http2Downstream(next, settings, this), next, chain, first)
       }
-      if (settings.protocol.codec === 'http2' || HTTP2_NAMES.has(link.alpn)) http2(link, head)
+      if (settings.protocol.codec === 'http2' || ALPN_SAYS_HTTP2.has(link.alpn)) http2(link, head)
       else {
         const connect = settings.forwardProxy ? onConnect : null
-        const sniffs = settings.protocol.codec === 'auto' && !HTTP1_NAMES.has(link.alpn)
+        const sniffs = settings.protocol.codec === 'auto' && !ALPN_SAYS_HTTP1.has(link.alpn)
         this.#run(new Downstream(link, settings, this, { connect, http2: sniffs ? http2 : null }), link, chain, head)
       }
     } else {

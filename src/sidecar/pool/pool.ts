@@ -5,7 +5,7 @@
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import type { UpstreamProtocol } from '../codec/protocol.ts'
-import { ALPN_TCP } from '../../xds/names.ts'
+import { ALPN_SAYS_HTTP2, ALPN_TCP } from '../../xds/names.ts'
 import type { Address } from './address.ts'
 import { type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
 import { Http1Connection, type Http1Owner } from './http1.ts'
@@ -41,8 +41,6 @@ export interface PoolSettings {
   protocol: UpstreamProtocol
 }
 
-/** ALPN names of HTTP/2: Istio's between proxies, and everybody's. */
-const HTTP2_NAMES = new Set(['h2', 'istio-h2'])
 /** A peer whose streams are all taken gets this many links at most; then requests wait. */
 const MAX_LINKS = 16
 
@@ -273,7 +271,7 @@ export class Pool implements Http1Owner, Http2Owner {
     const done: DialDone = (fault, detail, link) => {
       this.#dials.delete(giveUp)
       if (link === null) this.#failWaiters(fault ?? 'connect_failure', detail)
-      else this.#add(link, http2 || (codec !== 'http1' && HTTP2_NAMES.has(link.alpn)))
+      else this.#add(link, http2 || (codec !== 'http1' && ALPN_SAYS_HTTP2.has(link.alpn)))
     }
     const giveUp = dial(this.#dialer, { address, tls, timeoutMs, header, direct: true }, done)
     this.#dials.add(giveUp)
@@ -299,10 +297,12 @@ export class Pool implements Http1Owner, Http2Owner {
     }
   }
 
-  /** As many waiters fail as there are no dials left for. */
+  /** The one whose dial it was; where all hope for one link, all of them. */
   #failWaiters(fault: ConnectFault, detail: string): void {
-    const failed = this.#agreed === 'http1' ? this.#waiters.length - this.#dials.size : this.#waiters.length
-    for (const waiter of this.#waiters.splice(0, this.#agreed === 'http1' ? Math.min(1, failed) : failed)) {
+    const { length } = this.#waiters
+    const hasOwnDials = this.#agreed === 'http1'
+    const failed = hasOwnDials ? (length > this.#dials.size ? 1 : 0) : length
+    for (const waiter of this.#waiters.splice(0, failed)) {
       this.#limits.numPending--
       waiter.onPoolFailure(fault, detail)
     }

@@ -1,6 +1,6 @@
 /** What was sent of a request's body, bounded, until it is clear that it need not be sent again. */
 import type { BodySink } from '../codec/body.ts'
-import { JOIN_BYTES } from '../transport/transport.ts'
+import { JOIN_BYTES } from '../codec/bytes.ts'
 
 /** Bodies that are longer are not sent again. */
 const MAX_REPLAY_BYTES = 64 * 1024

@@ -5,7 +5,7 @@
  * that it would keep them by reference (JOIN_BYTES): those are a copy of their own.
  */
 import type { OnReadOpts } from 'node:net'
-import { JOIN_BYTES } from './transport.ts'
+import { JOIN_BYTES } from '../codec/bytes.ts'
 
 const READ_BYTES = 64 * 1024
 const shared = Buffer.allocUnsafeSlow(READ_BYTES)

@@ -19,7 +19,8 @@ import {
   type WriteRequest,
 } from './stream-handle.ts'
 import type { TransportSide } from './stream-transport.ts'
-import { JOIN_BYTES, type Transport, type TransportHandler } from './transport.ts'
+import { JOIN_BYTES } from '../codec/bytes.ts'
+import type { Transport, TransportHandler } from './transport.ts'
 
 const READ_BYTES = 64 * 1024
 /** More than this may not wait, where the configuration says nothing. */

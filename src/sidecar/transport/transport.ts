@@ -48,6 +48,3 @@ export interface Transport {
   reset(): void
   destroy(): void
 }
-
-/** Up to here a copy is cheaper than a second buffer in a write; what is not longer is never kept by reference. */
-export const JOIN_BYTES = 8 * 1024

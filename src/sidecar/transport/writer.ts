@@ -3,9 +3,9 @@
  * In: text, ranges of bytes. Out: as few writes as there are messages. Owns: a slab while something of it waits; as soon
  * as the kernel has taken all, it is another connection's to use, so that idle ones have none.
  */
-import { writeLatin1 } from '../codec/bytes.ts'
+import { JOIN_BYTES, writeLatin1 } from '../codec/bytes.ts'
 import type { ByteSink } from '../codec/http1/encode.ts'
-import { JOIN_BYTES, type Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 
 const SLAB_BYTES = 16 * 1024
 /** Up to here a loop is cheaper than a call of Node's. */

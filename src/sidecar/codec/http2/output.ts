@@ -4,6 +4,7 @@
  *
  * While a header block is open (`openFrame` to `closeFrame`) an encoder writes at `at`; then nothing else may.
  */
+import { JOIN_BYTES } from '../bytes.ts'
 import {
   ACK,
   CLIENT_PREFACE,
@@ -22,8 +23,6 @@ import type { ErrorCode } from './errors.ts'
 
 const SLAB_BYTES = 16 * 1024
 const MAX_SLAB_BYTES = 128 * 1024
-/** Up to here a copy is cheaper than a second buffer in the write; what is not longer is never kept by reference. */
-export const JOIN_BYTES = 8 * 1024
 const LOOP_BYTES = 128
 const EMPTY = Buffer.alloc(0)
 

@@ -16,7 +16,8 @@ import {
 } from './frame.ts'
 import type { HpackEncoder } from './hpack/encoder.ts'
 import { LiteralEncoder } from './literal-encoder.ts'
-import { JOIN_BYTES, type Output } from './output.ts'
+import { JOIN_BYTES } from '../bytes.ts'
+import type { Output } from './output.ts'
 import { OPEN, type Http2Stream } from './stream.ts'
 
 /** A stream's turn when several wait. */
