@@ -105,3 +105,20 @@ export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, 
 
 /** Up to here a copy is cheaper than a second buffer in a write; what is not longer is never kept by reference. */
 export const JOIN_BYTES = 8 * 1024
+
+const MAX_LENGTH_DIGITS = 16
+
+/** A Content-Length: 1*DIGIT, at most 2^53-1 (leading zeros do not count); -1 for anything else. */
+export function readLength(buf: Uint8Array, start: number, end: number): number {
+  if (start === end) return -1
+  let value = 0
+  let digits = 0
+  for (let i = start; i < end; i++) {
+    const byte = buf[i]!
+    if (!isDigit(byte)) return -1
+    if (digits > 0 || byte !== 0x30) digits++
+    if (digits > MAX_LENGTH_DIGITS) return -1
+    value = value * 10 + (byte - 0x30) // in this order: beyond 2^53 a sum is rounded
+  }
+  return value <= Number.MAX_SAFE_INTEGER ? value : -1
+}

@@ -111,7 +111,8 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     x.httpVersion = 'HTTP/2'
     x.method = texts.method.read(head.bytes, head.methodStart, head.methodEnd)
     x.authority = texts.authority.read(head.bytes, head.authorityStart, head.authorityEnd)
-    const protocol = head.text(head.protocolStart, head.protocolEnd).toLowerCase()
+    const hasProtocol = head.protocolEnd > head.protocolStart
+    const protocol = hasProtocol ? head.text(head.protocolStart, head.protocolEnd).toLowerCase() : ''
     this.#requestEnded = framing.kind === BODY_NONE
     this.#expectContinue = framing.expectContinue
     const isConnect = protocol === '' && x.method === 'CONNECT'

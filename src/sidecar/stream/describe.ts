@@ -4,7 +4,6 @@ import type { Head } from '../codec/head.ts'
 import { nameId } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ResetFault } from '../pool/upstream.ts'
-import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { PEER_PROTOCOL_HTTP2 } from './headers.ts'
 import { parseGrpcTimeout } from './grpc.ts'
@@ -29,8 +28,6 @@ const GRPC = ascii('application/grpc')
 export class RequestTexts {
   readonly userAgent = new LastText()
   readonly metadata = new LastText()
-  knownMetadata = ''
-  source: Workload = UNKNOWN_WORKLOAD
 }
 
 // hot
@@ -63,15 +60,7 @@ export function describeRequest(
   x.originalPath = head.get(ORIGINAL_PATH)
   const metadata = head.find(PEER_METADATA)
   if (metadata >= 0)
-    x.source = sourceOf(texts, texts.metadata.read(head.bytes, head.valueStart(metadata), head.valueEnd(metadata)))
-}
-
-function sourceOf(texts: RequestTexts, metadata: string): Workload {
-  if (metadata !== texts.knownMetadata) {
-    texts.knownMetadata = metadata
-    texts.source = decodePeerMetadata(metadata)
-  }
-  return texts.source
+    x.source = decodePeerMetadata(texts.metadata.read(head.bytes, head.valueStart(metadata), head.valueEnd(metadata)))
 }
 
 /** What is known of it before its first byte. */

@@ -4,7 +4,7 @@
  * Two readers that disagree here are request smuggling, so whatever is not plain is refused.
  * Marks fields that Connection names as DROPPED.
  */
-import { ascii, COMMA, equalsIgnoreCase, HTAB, isDigit, LastText, SP, TCHAR } from '../bytes.ts'
+import { ascii, COMMA, equalsIgnoreCase, HTAB, LastText, readLength, SP, TCHAR } from '../bytes.ts'
 import {
   BODY_CHUNKED,
   BODY_LENGTH,
@@ -181,16 +181,8 @@ export class Framing implements BodyFraming {
 
   /** 1*DIGIT, once. Repeats are refused even when equal: somebody on the way may look at one and add up two. */
   #contentLength(buf: Uint8Array, start: number, end: number): Verdict {
-    if (++this.#lengths > 1 || end === start) return BAD_MESSAGE
-    let value = 0
-    let digits = 0
-    for (let i = start; i < end; i++) {
-      if (!isDigit(buf[i]!)) return BAD_MESSAGE
-      if (digits > 0 || buf[i] !== 0x30) digits++
-      if (digits > 16) return BAD_MESSAGE
-      value = value * 10 + (buf[i]! - 0x30) // in this order: beyond 2^53 a sum is rounded
-    }
-    if (value > Number.MAX_SAFE_INTEGER) return BAD_MESSAGE
+    const value = readLength(buf, start, end)
+    if (++this.#lengths > 1 || value < 0) return BAD_MESSAGE
     this.lengthBytes = value
     return DONE
   }

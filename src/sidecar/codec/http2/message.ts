@@ -3,7 +3,7 @@
  * In: a decoded head. Out: a verdict; framing and rules in its stream. A body that contradicts its declared length would
  * be a smuggled one behind an HTTP/1.1 hop, so it is counted here.
  */
-import { ascii, equalsIgnoreCase, isDigit } from '../bytes.ts'
+import { ascii, equalsIgnoreCase, readLength } from '../bytes.ts'
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../body.ts'
 import type { Head } from '../head.ts'
 import { DROPPED, nameId } from '../names.ts'
@@ -15,7 +15,6 @@ const CONTENT_LENGTH = nameId('content-length')
 const EXPECT = nameId('expect')
 const CONNECT = ascii('CONNECT')
 const CONTINUE = ascii('100-continue')
-const MAX_DIGITS = 16
 
 /** A request, before anybody sees it. */
 export function readRequest(stream: Http2Stream, endStream: boolean, connectProtocol: boolean): Verdict {
@@ -23,9 +22,10 @@ export function readRequest(stream: Http2Stream, endStream: boolean, connectProt
   if (isConnect(head)) stream.requestKind = CONNECT_REQUEST
   if (head.protocolEnd > head.protocolStart && (!connectProtocol || stream.requestKind !== CONNECT_REQUEST))
     return MALFORMED
-  const verdict = readFields(stream, endStream)
-  if (verdict !== DONE) return verdict
-  return readHost(head)
+  // the decoder has seen to it that Host says the same as the authority, which stands in the model
+  const host = head.find(HOST)
+  if (host >= 0) head.setId(host, DROPPED)
+  return readFields(stream, endStream)
 }
 
 /** A final response. */
@@ -70,49 +70,8 @@ function readFields(stream: Http2Stream, endStream: boolean): Verdict {
   return DONE
 }
 
-/** `:authority` and Host may not differ; one of them must be there, and stands in the model as the authority. */
-function readHost(head: Head): Verdict {
-  let host = -1
-  for (let i = 0; i < head.count; i++) {
-    if (head.id(i) !== HOST) continue
-    if (host >= 0) return MALFORMED
-    host = i
-  }
-  if (host < 0) return head.authorityEnd > head.authorityStart ? DONE : MALFORMED
-  const { bytes } = head
-  const start = head.valueStart(host)
-  const end = head.valueEnd(host)
-  if (start === end) return MALFORMED
-  if (head.authorityEnd === head.authorityStart) {
-    head.authorityStart = start
-    head.authorityEnd = end
-  } else if (!equalsIgnoreCase(bytes, start, end, lowerOf(head))) return MALFORMED
-  head.setId(host, DROPPED)
-  return DONE
-}
-
-/** Cold: hardly anybody sends both. */
-function lowerOf(head: Head): Uint8Array {
-  return ascii(head.text(head.authorityStart, head.authorityEnd).toLowerCase())
-}
-
 function isConnect(head: Head): boolean {
   if (head.methodEnd - head.methodStart !== CONNECT.length) return false
   for (let i = 0; i < CONNECT.length; i++) if (head.bytes[head.methodStart + i] !== CONNECT[i]) return false
   return true
-}
-
-/** 1*DIGIT below 2^53, or -1. */
-function readLength(buf: Buffer, start: number, end: number): number {
-  if (start === end) return -1
-  let value = 0
-  let digits = 0
-  for (let i = start; i < end; i++) {
-    const byte = buf[i]!
-    if (!isDigit(byte)) return -1
-    if (digits > 0 || byte !== 0x30) digits++
-    if (digits > MAX_DIGITS) return -1
-    value = value * 10 + byte - 0x30
-  }
-  return value <= Number.MAX_SAFE_INTEGER ? value : -1
 }
