@@ -2,39 +2,14 @@
  * HTTP/2 by hand, for peers that misbehave: any frame, right or wrong, and a reader of frames (RFC 9113 section 4, RFC
  * 7541 section 6.2.2 for plain literals). In: values. Out: bytes. It checks nothing on purpose.
  */
-export const FRAME = {
-  DATA: 0,
-  HEADERS: 1,
-  PRIORITY: 2,
-  RST_STREAM: 3,
-  SETTINGS: 4,
-  PUSH_PROMISE: 5,
-  PING: 6,
-  GOAWAY: 7,
-  WINDOW_UPDATE: 8,
-  CONTINUATION: 9,
-} as const
+import { frame, PREFACE, reset, T as FRAME, windowUpdate } from '../sidecar/codec/http2/frames.ts'
+
+export { frame, FRAME, PREFACE, reset, windowUpdate }
+
 export const FLAG = { END_STREAM: 1, ACK: 1, END_HEADERS: 4, PADDED: 8, PRIORITY: 32 } as const
 export const ENHANCE_YOUR_CALM = 11
-export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 
 const HEADER_BYTES = 9
-
-export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
-  const out = Buffer.alloc(HEADER_BYTES + payload.length)
-  out.writeUIntBE(payload.length, 0, 3)
-  out[3] = type
-  out[4] = flags
-  out.writeUInt32BE(stream >>> 0, 5)
-  payload.copy(out, HEADER_BYTES)
-  return out
-}
-
-function uint32(value: number): Buffer {
-  const out = Buffer.alloc(4)
-  out.writeUInt32BE(value >>> 0)
-  return out
-}
 
 /** SETTINGS with these entries: [identifier, value]. */
 export function settings(...entries: [number, number][]): Buffer {
@@ -51,9 +26,6 @@ export function settings(...entries: [number, number][]): Buffer {
 
 export const settingsAck = (): Buffer => frame(FRAME.SETTINGS, FLAG.ACK, 0)
 export const ping = (text = '12345678'): Buffer => frame(FRAME.PING, 0, 0, Buffer.from(text, 'latin1'))
-export const reset = (stream: number, code: number): Buffer => frame(FRAME.RST_STREAM, 0, stream, uint32(code))
-export const windowUpdate = (stream: number, bytes: number): Buffer =>
-  frame(FRAME.WINDOW_UPDATE, 0, stream, uint32(bytes))
 export const headers = (stream: number, block: Buffer, end = true): Buffer =>
   frame(FRAME.HEADERS, FLAG.END_HEADERS | (end ? FLAG.END_STREAM : 0), stream, block)
 export const data = (stream: number, bytes: Buffer | string, end = false): Buffer =>
@@ -80,7 +52,7 @@ export function block(fields: readonly (readonly [string, string])[], indexed = 
 
 /** A request's fields, pseudo-header fields first. */
 export function requestFields(method: string, path: string, ...more: [string, string][]): [string, string][] {
-  return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', 'server'], ...more] // prettier-ignore
+  return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', 'server'], ...more]
 }
 
 export interface WireFrame {

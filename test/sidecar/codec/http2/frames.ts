@@ -28,13 +28,13 @@ export function frame(type: number, flags: number, id: number, payload: Buffer |
   header.writeUIntBE(body.length, 0, 3)
   header[3] = type
   header[4] = flags
-  header.writeUInt32BE(id, 5)
+  header.writeUInt32BE(id >>> 0, 5)
   return Buffer.concat([header, body])
 }
 
 export function u32(...values: number[]): Buffer {
   const buf = Buffer.alloc(values.length * 4)
-  for (const [i, value] of values.entries()) buf.writeUInt32BE(value, i * 4)
+  for (const [i, value] of values.entries()) buf.writeUInt32BE(value >>> 0, i * 4)
   return buf
 }
 
