@@ -1,11 +1,14 @@
 /** HTTP/2 through one and two data planes, with Node's own client and server, and gRPC's, at the ends. */
 import * as grpc from '@grpc/grpc-js'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
 import { PassThrough } from 'node:stream'
+import tls from 'node:tls'
 import t, { type Test } from 'tap'
+import * as wire from '../helpers/h2-wire.ts'
 import {
   assignment,
   createPlane,
@@ -217,6 +220,35 @@ void t.test('WebSocket over the link, from HTTP/1.1 and from HTTP/2', async (t) 
     if (got === 'helloover h2') stream.end()
   }
   t.equal(got, 'helloover h2')
+})
+
+void t.test('hundreds of cancelled requests in one TLS read are taken in order', async (t) => {
+  const { server } = await pair(t, await http1App(t, (_req, res) => res.end('ok')), 'http1')
+  const own = credential('client')
+  const socket = tls.connect({
+    port: server.port('in'),
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    cert: own.certChainPem,
+    key: own.keyPem,
+    ALPNProtocols: ['istio-h2'],
+  })
+  t.teardown(() => socket.destroy())
+  await once(socket, 'secureConnect')
+  socket.setMaxSendFragment(4096) // several records to one read, each with more than has its turn at once
+  const get = wire.block(wire.requestFields('GET', '/'))
+  const cancelled = Array.from({ length: 300 }, (_, i) => [wire.headers(2 * i + 1, get), wire.reset(2 * i + 1, 8)])
+  socket.write(Buffer.concat([wire.PREFACE, wire.settings(), ...cancelled.flat(), wire.headers(601, get)]))
+  const reader = new wire.FrameReader()
+  let last = ''
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    for (const { type, stream, payload } of reader.push(chunk)) {
+      if (type === wire.FRAME.GOAWAY) last = `GOAWAY ${payload.readUInt32BE(4)} ${payload.toString('latin1', 8)}`
+      if (type === wire.FRAME.DATA && stream === 601) last = payload.toString()
+    }
+    if (last !== '') break
+  }
+  t.equal(last, 'ok')
 })
 
 const raw = { serialize: (b: Buffer) => b, deserialize: (b: Buffer) => b }

@@ -51,7 +51,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   readonly #writer: TurnWriter
   #numRequests = 0
   /** Bytes of a read wait for their turn: nothing is read meanwhile. */
-  #hasRest = false
+  #rest: Buffer | null = null
   #lastMs: number
   /** A stream has ended since `#lastMs`. */
   #moved = false
@@ -89,7 +89,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   start(head: Buffer | null): void {
     this.onOutput()
     if (head !== null && head.length > 0) this.onBytes(head, head.length)
-    if (this.#state < CLOSING && !this.#hasRest) this.#transport.resume()
+    if (this.#state < CLOSING && this.#rest === null) this.#transport.resume()
     if (this.#state < CLOSING && this.#transport.socket.readableEnded) this.onEnd()
   }
 
@@ -124,6 +124,11 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   // hot
   onBytes(buf: Buffer, end: number): void {
     if (this.#state >= CLOSING) return
+    if (this.#rest !== null) {
+      // TLS hands over all that it has deciphered, paused or not
+      this.#rest = Buffer.concat([this.#rest, buf.subarray(0, end)])
+      return
+    }
     const at = this.#session.receiveSome(buf, 0, end)
     const touched = this.#touched
     for (let i = 0; i < touched.length; i++) {
@@ -140,11 +145,12 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   /** The rest of a read has its turn after those of other connections. */
   #later(rest: Buffer): void {
     this.#transport.pause()
-    this.#hasRest = true
+    this.#rest = rest
     setImmediate(() => {
-      this.#hasRest = false
-      this.onBytes(rest, rest.length)
-      if (!this.#hasRest && this.#state < CLOSING) this.#transport.resume()
+      const bytes = this.#rest!
+      this.#rest = null
+      this.onBytes(bytes, bytes.length)
+      if (this.#rest === null && this.#state < CLOSING) this.#transport.resume()
     })
   }
 
