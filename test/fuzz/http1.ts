@@ -20,9 +20,6 @@ const BATCH = 100
 export const EXCUSED = new Set(['HPE_INVALID_METHOD', 'HPE_INVALID_EOF_STATE', 'ECONNRESET', 'EPIPE'])
 /** Where llhttp refuses more than RFC 9112 does: unknown methods, PRI, HTTP/1.2, a tab after `chunked`. */
 const STRICTER = new Set(['HPE_INVALID_METHOD', 'HPE_INVALID_VERSION', 'HPE_INVALID_TRANSFER_ENCODING'])
-/** Chunk extensions are dropped, so that their grammar settles nothing about where a body ends. */
-const EXTENSION = /\r\n[0-9a-f]+;[^\r\n]*\r\n/i
-const EXTENSION_FAULTS = new Set(['HPE_STRICT', 'HPE_INVALID_CHUNK_SIZE'])
 /** A tab after a length is white space by the RFC; framing fields among trailers are dropped. */
 const LENGTH = /content-length:[^\r\n]*\t|transfer-encoding: *chunked/i
 
@@ -99,7 +96,13 @@ function checkPrefix(answers: Answer[], chain: Chain, direct: Direct, bytes: Buf
 function isStricter(fault: string, text: string): boolean {
   if (STRICTER.has(fault)) return true
   if (fault === 'HPE_INVALID_CONTENT_LENGTH') return LENGTH.test(text)
-  return EXTENSION_FAULTS.has(fault) && EXTENSION.test(text)
+  return fault === 'HPE_STRICT' && hasSpacedExtension(text)
+}
+
+/** White space around `;` and `=` of a chunk's extensions: RFC 9112 section 7.1.1 lets a reader take it, llhttp does not. */
+function hasSpacedExtension(text: string): boolean {
+  const extensions = [...text.matchAll(/\r\n[0-9a-f]+;([^\r\n]*)/gi)].map((match) => match[1]!)
+  return extensions.some((one) => /[ \t]/.test(one.replaceAll(/"(?:[^"\\]|\\.)*"/g, '')))
 }
 
 /** absolute-form is forwarded as origin-form. */

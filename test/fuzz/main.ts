@@ -81,7 +81,9 @@ say(
 )
 say(`  ${sessions.finds.length} finds`)
 const live = await fuzzLive(chain, { seed, sequences: Math.floor(h2 * LIVE_SHARE) })
-say(`HTTP/2, running proxies: ${live.sequences} sequences, ${live.arrived} requests arrived`)
+say(
+  `HTTP/2, running proxies: ${live.sequences} sequences, ${live.arrived} requests arrived, ${live.answered} answered, ${live.whole} connections whole`,
+)
 say(`  slowest plain request beside them ${Math.round(live.slowestCanaryMs)} ms, ${live.finds.length} finds`)
 const open = await allClosed(chain)
 const grown = liveHeapBytes() - before
