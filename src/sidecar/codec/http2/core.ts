@@ -43,7 +43,7 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   /** Clients: streams handed out, from `open` on. Servers: the peer's, that are not closed by both sides. */
   numStreams = 0
   /** DATA that is held back for owners who cannot take it yet. */
-  #heldBytes = 0
+  heldBytes = 0
   /** Of them, those that the connection's window was not given back for. */
   #owedBytes = 0
   /** By how much all streams' windows are larger than at their beginning. */
@@ -275,15 +275,15 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
 
   /** A slow owner fills its stream's window, not the connection's, which others use; up to a bound. */
   hold(bytes: number): void {
-    this.#heldBytes += bytes
-    if (this.#heldBytes > this.abuse.budgets.maxHeldBytes) this.#owedBytes += bytes
+    this.heldBytes += bytes
+    if (this.heldBytes > this.abuse.budgets.maxHeldBytes) this.#owedBytes += bytes
     else this.credit(bytes)
   }
 
   /** They are not held any more. */
   unhold(bytes: number): void {
     const wasCrowded = this.isCrowded
-    this.#heldBytes -= bytes
+    this.heldBytes -= bytes
     if (this.#owedBytes > 0) {
       const paid = Math.min(this.#owedBytes, bytes)
       this.#owedBytes -= paid
@@ -294,7 +294,7 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
 
   /** So many slow readers are here that the next stream had better go elsewhere. */
   get isCrowded(): boolean {
-    return this.#heldBytes * 2 > this.abuse.budgets.maxHeldBytes
+    return this.heldBytes * 2 > this.abuse.budgets.maxHeldBytes
   }
 
   /** Its peer filled half of its window while it was paused: the window is larger than it can use. */

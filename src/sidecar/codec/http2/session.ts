@@ -38,8 +38,8 @@ export class Session implements StreamHost {
 
   /** Bytes of either direction that wait: for the transport, for windows, for owners of streams. */
   get bufferedBytes(): number {
-    const { output, window, streams } = this.#core
-    let bytes = output.pending + window.heldBytes
+    const { output, heldBytes, streams } = this.#core
+    let bytes = output.pending + heldBytes
     for (const stream of streams.values()) bytes += stream.queuedBytes
     return bytes
   }

@@ -26,11 +26,6 @@ export class ReceiveWindow {
     this.#passedBytes = 0
   }
 
-  /** What has come and was not passed on. */
-  get heldBytes(): number {
-    return this.sizeBytes - this.leftBytes - this.#pendingBytes
-  }
-
   /** A frame's flow-controlled bytes have come. False: more than was allowed. */
   take(bytes: number): boolean {
     this.leftBytes -= bytes

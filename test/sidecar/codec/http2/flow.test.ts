@@ -233,7 +233,9 @@ t.test('windows', async (t) => {
     t.equal(updates(peer, 1), 0)
     const request = peer.events.requests[0]!
     t.equal(request.bodyPieces.length, 0)
+    t.equal(peer.session.bufferedBytes, 4 * 16_384, 'what is held is counted')
     request.stream!.resume()
+    t.equal(peer.session.bufferedBytes, peer.session.output.pending)
     t.equal(request.message.ended, true)
     t.same(request.message.body, Buffer.concat(Array.from({ length: 4 }, (_, i) => Buffer.alloc(16_384, i))))
   })
