@@ -8,6 +8,7 @@
 import { openSync, writeSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { bodyOf, hashOf } from './load.ts'
 
 const [file = '', port = '0', delayMs = '0'] = process.argv.slice(2)
@@ -62,7 +63,11 @@ server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
   writeSync(ledger, `#fault ${error.code ?? error.message}\n`)
   socket.destroy()
 })
-server.on('upgrade', (_req, socket, head) => {
+server.on('upgrade', (req, socket, head) => {
+  if (!req.url?.startsWith('/ws')) {
+    refuse(socket)
+    return
+  }
   socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
   socket.write(head)
   socket.on('error', () => {})
@@ -72,6 +77,13 @@ server.listen(Number(port), '127.0.0.1', () => {
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
 })
 process.stdin.on('end', () => process.exit(0)).resume()
+
+/** An upgrade that is not wanted is answered as a request. */
+function refuse(socket: Duplex): void {
+  const n = `${process.pid}.${numbered++}`
+  writeSync(ledger, `#${n} ${hashOf('')}\n`)
+  socket.end(`HTTP/1.1 200 OK\r\nx-n: ${n}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+}
 
 function sendBig(res: http.ServerResponse, bytes: number, chunked: boolean): void {
   let left = bytes

@@ -67,26 +67,10 @@ export class Load {
     return performance.now() - this.#startMs
   }
 
-  /** What has not left yet never will: a flood is over when it is over. */
-  dropUnsent(): number {
-    this.#stopped = true
-    const unsent = new Set(this.#waiting.splice(0))
-    this.#ended += unsent.size
-    const kept = this.log.filter((entry) => !unsent.has(entry))
-    this.log.length = 0
-    for (const entry of kept) this.log.push(entry)
-    return unsent.size
-  }
-
   /** How late this process itself was: what it says of others is not better than that. */
   get ownLagP99Ms(): number {
     const sorted = [...this.#lagsMs].sort((a, b) => a - b)
     return sorted[Math.floor(sorted.length * 0.99)] ?? 0
-  }
-
-  /** Requests that have left or wait to, without an answer. */
-  get inFlight(): number {
-    return this.#sent - this.#ended
   }
 
   /** Until `ms` of the load are over. */

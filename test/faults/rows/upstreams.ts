@@ -19,13 +19,13 @@ export const upstreams: Row = {
       const seconds = (kills * everyMs) / 1000 + 1
       const load = new Load({ port: chain.httpPort, ratePerSecond, seconds, connections: 64 })
       const killedAtMs: number[] = []
-      let underWay = 0
+      const deadAtMs: number[] = []
       for (let i = 0; i < kills; i++) {
         const app = chain.apps[i % 3]!
         await until(() => load.nowMs >= (i + 0.5) * everyMs)
-        underWay += load.inFlight
         killedAtMs.push(load.nowMs)
         await app.kill()
+        deadAtMs.push(load.nowMs)
         await until(() => load.nowMs >= killedAtMs.at(-1)! + DOWN_MS)
         await app.start()
       }
@@ -33,6 +33,10 @@ export const upstreams: Row = {
       const { lagP99Ms, idleLagP99Ms, grownMb, filesMore } = await chain.vitals()
       tellFailures(load.log)
       const verdict = chain.check(load.log)
+      const underWay = load.log.filter(({ method, atMs, latencyMs, serviceMs }) => {
+        const endMs = atMs + latencyMs
+        return method === 'POST' && killedAtMs.some((at, i) => endMs - serviceMs <= deadAtMs[i]! && endMs >= at)
+      }).length
       const failed = load.log.filter((e) => e.outcome !== 'ok')
       // from the kill that it failed by until it left: those that were under way then have not met a dead one
       const lastAfter = Math.max(
