@@ -251,6 +251,27 @@ void t.test('hundreds of cancelled requests in one TLS read are taken in order',
   t.equal(last, 'ok')
 })
 
+void t.test(
+  'an upgrade that is answered as a plain request opens no tunnel, and hides no request behind it',
+  async (t) => {
+    const seen: string[] = []
+    const app = http.createServer((req, res) => {
+      seen.push(`${req.method} ${req.url}`)
+      res.end('not here')
+    })
+    const { port } = await pair(t, await listen(app), 'http1')
+    t.teardown(() => app.close())
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+    const text = await exchangeBytes(
+      port,
+      `GET /ws HTTP/1.1\r\nHost: server\r\n${upgrade}Sec-WebSocket-Version: 13\r\n\r\n` +
+        'GET /next HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n',
+    )
+    t.match(text, /^HTTP\/1\.1 501 [^]*not here[^]*HTTP\/1\.1 200 [^]*not here$/)
+    t.same(seen, ['GET /ws', 'GET /next'])
+  },
+)
+
 const raw = { serialize: (b: Buffer) => b, deserialize: (b: Buffer) => b }
 const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
   path,

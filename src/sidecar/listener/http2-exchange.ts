@@ -32,6 +32,7 @@ export interface Http2ExchangeOwner {
 }
 
 const NOT_ALLOWED = 405
+const NOT_IMPLEMENTED = 501
 
 export class Http2Exchange implements DownstreamPeer, StreamHandler {
   /** In the list of those touched in this read. */
@@ -189,10 +190,18 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
 
   sendHead(head: Head, framing: BodyFraming, serviceMs: number): void {
     const out = this.#out!
-    encodeResponseFields(out, head.status, head, this.#owner.settings, serviceMs)
+    encodeResponseFields(out, this.#answerTo(head.status), head, this.#owner.settings, serviceMs)
     if (framing.hasLength && head.status !== 204) out.framing(BODY_LENGTH, framing.lengthBytes)
     this.#sentEnd = framing.kind === BODY_NONE
     out.end(this.#sentEnd)
+  }
+
+  /**
+   * To an extended CONNECT any 2xx means that the tunnel stands (RFC 8441 section 5): an upgrade that was answered as if
+   * nothing had been asked for must look like what it is, not done.
+   */
+  #answerTo(status: number): number {
+    return this.#stream.upgrade !== '' && status >= 200 && status < 300 ? NOT_IMPLEMENTED : status
   }
 
   /** Of a CONNECT, plain or extended, both answered by 200. */
@@ -223,7 +232,7 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
 
   sendLocal(status: number, body: string, fields: readonly OwnField[]): void {
     const out = this.#out!
-    encodeOwnFields(out, status, this.#owner.settings)
+    encodeOwnFields(out, this.#answerTo(status), this.#owner.settings)
     for (const [name, value] of fields) out.field(name, value)
     const bare = body === '' || this.#stream.method === 'HEAD'
     if (body !== '') out.framing(BODY_LENGTH, body.length)
