@@ -330,7 +330,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     if (this.#clientEnded && !input.gate.holds) {
       this.#stream.onDownstreamGone()
       this.destroy()
-    } else if (input.state === HEAD && !input.reader.isIdle) this.onFault(TIMED_OUT)
+    } else if (input.state === HEAD && !input.isIdle) this.onFault(TIMED_OUT)
     else if (input.state === HEAD) {
       const leftMs = idleTimeoutMs - (proxy.nowMs() - this.#lastMs)
       if (leftMs > 0) proxy.wheel.schedule(this.#timer, leftMs)
@@ -342,6 +342,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   onEnd(): void {
     const input = this.#input
     this.#clientEnded = true
+    input.endSniffing()
     if (input.gate.holds) return
     switch (input.state) {
       case HEAD:

@@ -64,7 +64,7 @@ export class Http1Input {
 
   /** Between requests, and nothing of the next one has come. */
   get isIdle(): boolean {
-    return this.state === HEAD && this.reader.isIdle
+    return this.state === HEAD && this.reader.isIdle && !this.gate.holds
   }
 
   // hot
@@ -82,12 +82,20 @@ export class Http1Input {
     const verdict = looksLikeHttp2(first)
     if (verdict === MORE_NEEDED) {
       this.gate.keep(first)
+      this.#handler.onHeadBegun()
       return true
     }
     this.#sniffs = false
     if (verdict) this.#handler.onPreface(Buffer.from(first))
     else if (held !== null) this.process(first, first.length)
     return verdict || held !== null
+  }
+
+  /** Nothing more comes: what might have become HTTP/2's preface is a request that was cut short. */
+  endSniffing(): void {
+    if (!this.#sniffs) return
+    this.#sniffs = false
+    this.release()
   }
 
   // hot

@@ -40,6 +40,25 @@ t.test('a request must be whole in its time', async (t) => {
   t.match(await whole.sees(/ok$/), / 200 /)
 })
 
+t.test('the beginning of a preface that does not go on is a head that does not', async (t) => {
+  const { http: port, clock } = await front(t, ok, { manager: { requestHeadersTimeout: { seconds: 5 } } })
+  for (const part of ['P', 'PRI', 'PRI * HTTP/2.0\r\n\r\nS']) {
+    // the client has said its last
+    t.match(await exchangeBytes(port, part, true), /^HTTP\/1\.1 [45]\d\d [^]*connection: close\r\n/)
+    const wire = new Wire(t, port).send(part)
+    await settled(() => wire.text.length)
+    clock.advance(4900)
+    t.equal(wire.text, '')
+    clock.advance(200)
+    t.match(await wire.end(), /^HTTP\/1\.1 408 /)
+  }
+  t.match(await exchangeBytes(port, 'P', true), / 4\d\d /)
+  t.match(
+    await new Wire(t, port).send('P').send('OST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n').sees(/ok$/),
+    / 200 /,
+  )
+})
+
 t.test('a body that drips is refused, one that comes at its pace is not', async (t) => {
   const { http: port, clock, records, seen } = await front(t, ok)
   const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n'
