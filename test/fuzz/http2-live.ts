@@ -47,17 +47,21 @@ export async function fuzzLive(chain: Chain, options: { seed: number; sequences:
     finds: [],
     seconds: 0,
   }
+  let sent: string[] = []
+  // a request that its client gave up may arrive when its batch is over
+  let before: string[] = []
   for (let seed = options.seed; report.sequences < options.sequences && report.finds.length < 5; seed++) {
     const batch = fc.sample(sequence, { seed, numRuns: BATCH })
     const canary = ask(chain.port)
-    const sent: string[] = []
+    before = sent
+    sent = []
     const peers = batch.map((one) => new Peer(chain.port, one, sent))
     const ends = await Promise.all(peers.map((peer) => peer.done))
     report.slowestCanaryMs = Math.max(report.slowestCanaryMs, await canary, await ask(chain.port))
     report.sequences += batch.length
     for (const [i, problem] of ends.entries())
       if (problem !== '') report.finds.push(`seed ${seed} sequence ${i}: ${problem}`)
-    report.finds.push(...arrivals(chain, seed, report, sent.join('\n'), peers))
+    report.finds.push(...arrivals(chain, seed, report, [...before, ...sent].join('\n'), peers))
     if (report.slowestCanaryMs > CANARY_LIMIT_MS)
       report.finds.push(`seed ${seed}: a plain request took ${report.slowestCanaryMs} ms`)
   }
@@ -126,6 +130,8 @@ class Peer {
   readonly #head = new Head()
   /** Streams whose requests have gone out whole, and have no answer. */
   readonly #open = new Set<number>()
+  /** All that have no answer: of a length of 0 a request is whole before its stream is. */
+  readonly #begun = new Set<number>()
   #problem = ''
   #cutShort = false
   /** What the proxy gives up from now on is what we never finished. */
@@ -159,13 +165,14 @@ class Peer {
 
   /** Neither side gave up a stream or the connection: each request has its answer. */
   get isWhole(): boolean {
-    return this.#one.preface && this.#one.settings && !this.#cutShort && this.#open.size === 0
+    return this.#one.preface && this.#one.settings && !this.#cutShort && this.#begun.size === 0
   }
 
   #noteSent(bytes: Buffer): void {
     const frames = this.#one.preface ? bytes.subarray(PREFACE.length) : bytes
     for (const { type, flags, stream } of this.#sent.push(frames)) {
       if (type === FRAME.RST_STREAM || type === FRAME.GOAWAY) this.#cutShort = true
+      if (type === FRAME.HEADERS) this.#begun.add(stream)
       if ((type === FRAME.HEADERS || type === FRAME.DATA) && (flags & FLAG.END_STREAM) !== 0) this.#open.add(stream)
     }
   }
@@ -211,6 +218,7 @@ class Peer {
     if (verdict !== DONE) this.#problem = `a head came back that cannot be decoded: ${verdict}`
     else if (head.status >= 200) {
       this.#open.delete(stream)
+      this.#begun.delete(stream)
       for (let i = 0; i < head.count; i++)
         if (head.text(head.nameStart(i), head.nameEnd(i)) === 'x-n') this.answers.push(Number(head.value(i)))
     }
