@@ -14,7 +14,7 @@ import { cpuMs } from '../vitals.ts'
 const WINDOW_MS = 500
 /** Of the load under which the recovery is measured. */
 const CALM_P99_MS = 100
-const APP_DELAY_MS = 25
+const APP_DELAY_MS = 50
 const AT_ONCE = 64
 const CONNECTIONS = 512
 
@@ -42,7 +42,7 @@ export const overload: Row = {
       result.refusedMs.sort((a, b) => a - b)
       const refusedMs = (q: number): number => result.refusedMs[Math.floor(result.refusedMs.length * q)] ?? 0
       return [
-        told('peak: the application takes 64 at once, 25 ms each', peak.okPerSecond, '1/s'),
+        told(`peak: the application takes ${AT_ONCE} at once, ${APP_DELAY_MS} ms each`, peak.okPerSecond, '1/s'),
         told('asked', result.perSecond, '1/s'),
         atLeast('goodput, share of the peak', result.okPerSecond / peak.okPerSecond, 0.8),
         told('refused', result.refusedMs.length),
