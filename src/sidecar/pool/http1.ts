@@ -18,6 +18,7 @@ import type { UpstreamProtocol } from '../codec/protocol.ts'
 import { DONE, MORE, type Verdict } from '../codec/verdict.ts'
 import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
+import { wasReset } from '../transport/reset.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Writer } from '../transport/writer.ts'
 import { localLabel } from './address.ts'
@@ -300,7 +301,8 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
 
   onEnd(): void {
     const handler = this.#handler
-    if (this.#state === TUNNEL && handler !== null) {
+    if (wasReset(this.#transport)) this.onClose('closed')
+    else if (this.#state === TUNNEL && handler !== null) {
       this.#responseEnded = true
       if (this.#requestDone) this.#release()
       handler.onEnd()

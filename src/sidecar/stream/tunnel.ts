@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
-import { resetSide } from '../transport/reset.ts'
+import { resetSide, wasReset } from '../transport/reset.ts'
 
 export interface TunnelSide {
   socket: Socket
@@ -74,7 +74,7 @@ export class Tunnel {
   #join(from: TunnelSide, to: TunnelSide, fromDown: boolean): void {
     const gone: TunnelEnd = fromDown ? 'downstream_reset' : 'upstream_reset'
     from.socket.on('data', (chunk: Buffer) => this.#pass(from, to, chunk, fromDown))
-    from.socket.on('end', () => this.#onHalfEnd(to))
+    from.socket.on('end', () => (wasReset(from) ? this.#onLateReset(from, to, gone) : this.#onHalfEnd(to)))
     from.socket.on('error', () => this.#finish(gone, from))
     from.socket.on('close', () => this.#finish(gone, from))
     to.socket.on('drain', () => from.socket.resume())
@@ -92,6 +92,12 @@ export class Tunnel {
   #onHalfEnd(to: TunnelSide): void {
     to.socket.end()
     if (++this.#halves === 2) this.#finish('ended', null)
+  }
+
+  /** What came before it goes on first: the peer may have ended in order, and been reset by what we sent then. */
+  #onLateReset(from: TunnelSide, to: TunnelSide, why: TunnelEnd): void {
+    if (to.socket.writableLength === 0) this.#finish(why, from)
+    else to.socket.write('', () => this.#finish(why, from))
   }
 
   #onIdle(): void {

@@ -66,6 +66,12 @@ export function handleOf(socket: Socket): StreamHandle | null {
   return METHODS.every((name) => typeof handle[name] === 'function') ? (handle as StreamHandle) : null
 }
 
+/** The system says that a TCP socket has no peer (any more). Where it cannot be asked: false. */
+export function hasNoPeer(socket: Socket): boolean {
+  const handle = (socket as Socket & { _handle?: { getpeername?: (into: object) => number } | null })._handle
+  return typeof handle?.getpeername === 'function' && handle.getpeername({}) !== 0
+}
+
 /** Bytes that were read, or a negative error. */
 export function readResult(): number {
   return binding!.streamBaseState[binding!.kReadBytesOrError]!

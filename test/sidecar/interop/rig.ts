@@ -27,6 +27,8 @@ export interface App {
   name: string
   port: number
   speaks: Speaks
+  /** More fields of its cluster. */
+  cluster?: Json
 }
 
 const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
@@ -74,25 +76,24 @@ export interface Site {
 }
 
 export interface SiteOptions {
-  /** More fields of each connection manager and of each cluster of an application. */
+  /** More fields of each connection manager. */
   manager?: Json
-  appCluster?: Json
   folder?: string
 }
 
 /** Both processes are ended with the test. */
 export async function startSite(t: Test, apps: readonly App[], options: SiteOptions = {}): Promise<Site> {
   const folder = options.folder ?? makeCertificates(join(t.testdir({}), 'certs'))
-  const { manager = {}, appCluster = {} } = options
+  const { manager = {} } = options
   const toServer = tlsSocket('upstreamTls', { sni: 'server.example.com', ...commonTls(folder, 'client', 'server', []) })
   const fromClient = (alpn: string[]): Json =>
     tlsSocket('downstreamTls', { require_client_certificate: true, ...commonTls(folder, 'server', 'client', alpn) })
   const anyone = tlsSocket('downstreamTls', commonTls(folder, 'server', null, ['h2', 'http/1.1']))
 
-  const clusters = apps.map(({ name, port, speaks }) =>
+  const clusters = apps.map(({ name, port, speaks, cluster: more = {} }) =>
     cluster(name, port, {
       ...(speaks === 'http2' ? speaking('http2') : speaks === 'tls' ? { ...speaking('auto'), ...toServer } : {}),
-      ...appCluster,
+      ...more,
     }),
   )
   const inbound = apps.map(({ name, speaks }) => ({
