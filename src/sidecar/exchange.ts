@@ -52,7 +52,7 @@ export class Exchange {
 
   // the outcome
   responseCode = 0
-  /** `grpc-status` of the response; '' where none came. */
+  /** `grpc-status` of the response, '' where none came; one that gRPC does not know is UNKNOWN's. */
   grpcStatus = ''
   /** Envoy's short flags (`NR`, `UH`, `UF,URX`); '' is none. */
   responseFlags = ''

@@ -18,6 +18,7 @@ const FORWARDED_FOR = nameId('x-forwarded-for')
 const CONTENT_TYPE = nameId('content-type')
 const GRPC_TIMEOUT = nameId('grpc-timeout')
 const GRPC_STATUS = nameId('grpc-status')
+const GRPC_UNKNOWN = '2'
 const PEER_PROTOCOL = nameId('x-envoy-peer-protocol')
 const PEER_METADATA = nameId('x-envoy-peer-metadata')
 const ORIGINAL_PATH = nameId('x-envoy-original-path')
@@ -83,7 +84,7 @@ export function describeConnection(x: Exchange, { proxy, inbound }: HttpSettings
 /** What gRPC says of the outcome, in trailers or in the only head. */
 export function describeTrailers(x: Exchange, head: Head): void {
   const status = head.get(GRPC_STATUS)
-  if (status !== '') x.grpcStatus = status
+  if (status !== '') x.grpcStatus = /^(?:\d|1[0-6])$/.test(status) ? status : GRPC_UNKNOWN
 }
 
 /** The upstream broke off after its head had gone out. */

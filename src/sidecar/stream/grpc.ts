@@ -63,7 +63,8 @@ export function grpcReply({ status, flag, details, body, fields }: LocalReply): 
   return { status: 200, flag, details, body: '', fields: [...own, ...others] }
 }
 
-function grpcStatusOf(status: number, flag: string): number {
+/** HTTP's status and the response flag as gRPC's code. */
+export function grpcStatusOf(status: number, flag: string): number {
   if (flag === 'UT' || flag === 'DT' || flag === 'UMSDR') return DEADLINE_EXCEEDED
   if (flag === 'UO') return RESOURCE_EXHAUSTED
   return OF_STATUS[status] ?? UNKNOWN

@@ -21,7 +21,7 @@ import type { ConnectionInfo, HttpSettings } from './context.ts'
 import { type DeadlineHandler, Deadlines } from './deadlines.ts'
 import { describeConnection, describeRequest, markOutcome, markReset, RequestTexts } from './describe.ts'
 import type { DownstreamPeer } from './downstream-peer.ts'
-import { boundGrpcTimeout, grpcReply } from './grpc.ts'
+import { boundGrpcTimeout, grpcReply, grpcStatusOf } from './grpc.ts'
 import { type Fault, type LocalReply, localReply, requestReply, routeReply } from './local-reply.ts'
 import { IDLE, Request, RESPONDING, SENT, TUNNEL, WAITING } from './request.ts'
 import { isUpgradeAllowed } from './upgrade.ts'
@@ -284,6 +284,7 @@ export class Stream implements UpstreamOutcome, DeadlineHandler {
   #reply(plain: LocalReply): void {
     const { x } = this
     const { status, flag, details, body, fields } = x.protocol === 'grpc' ? grpcReply(plain) : plain
+    if (x.protocol === 'grpc') x.grpcStatus = String(grpcStatusOf(plain.status, plain.flag))
     x.responseCode = status
     x.bytesSent = x.method === 'HEAD' ? 0 : body.length
     markOutcome(x, flag, details)

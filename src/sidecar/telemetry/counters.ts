@@ -49,6 +49,7 @@ interface Series {
   readonly responseCode: number
   readonly protocol: string
   readonly responseFlags: string
+  readonly grpcStatus: string
   readonly destinationService: string
   readonly clusterName: string
   readonly downstreamPrincipal: string
@@ -205,6 +206,7 @@ class SeriesCache {
       responseCode: x.responseCode,
       protocol: x.protocol,
       responseFlags: x.responseFlags,
+      grpcStatus: x.grpcStatus,
       destinationService: x.destinationService,
       clusterName: x.clusterName,
       downstreamPrincipal: x.downstreamPrincipal,
@@ -226,6 +228,7 @@ function matches(s: Series, x: Exchange): boolean {
     s.inbound === x.inbound &&
     s.mutualTls === x.mutualTls &&
     s.responseFlags === x.responseFlags &&
+    s.grpcStatus === x.grpcStatus &&
     s.protocol === x.protocol &&
     s.destinationService === x.destinationService &&
     s.clusterName === x.clusterName &&

@@ -12,7 +12,7 @@ const UNKNOWN = 'unknown'
 /** `ownPrincipal` is the SPIFFE ID of the sidecar that reports. */
 export function httpLabels(x: Exchange, ownPrincipal: string): Labels {
   const { response_flags, ...common } = commonLabels(x, ownPrincipal)
-  return { ...common, response_code: String(x.responseCode), response_flags, grpc_response_status: '' }
+  return { ...common, response_code: String(x.responseCode), response_flags, grpc_response_status: x.grpcStatus }
 }
 
 /** The TCP series lack response_code and grpc_response_status. */
