@@ -66,6 +66,12 @@ export function tcpListener(name: string, to: string, chain: Json = {}): Json {
   return { ...httpListener(name, to), filter_chains: [{ ...chain, filters: [filter] }] }
 }
 
+/** Requests to `to` may take as long as they like: a large body is slow on purpose. */
+function patient(to: string): Json {
+  const route = { match: { prefix: '/' }, route: { cluster: to, timeout: '0s' } }
+  return { route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [route] }] } }
+}
+
 export interface Site {
   folder: string
   /** The one that applications' clients talk to. */
@@ -99,7 +105,7 @@ export async function startSite(t: Test, apps: readonly App[], options: SiteOpti
   const inbound = apps.map(({ name, speaks }) => ({
     ...(speaks === 'tcp'
       ? tcpListener(`in-${name}`, name, fromClient([]))
-      : httpListener(`in-${name}`, name, fromClient(['h2', 'http/1.1']), manager)),
+      : httpListener(`in-${name}`, name, fromClient(['h2', 'http/1.1']), { ...patient(name), ...manager })),
     traffic_direction: 'INBOUND',
   }))
   const far = await startProxy(t, bootstrap(inbound, clusters))
@@ -113,7 +119,9 @@ export async function startSite(t: Test, apps: readonly App[], options: SiteOpti
     [name, `link-${name}`].flatMap((to) =>
       speaks === 'tcp'
         ? [tcpListener(to, to), tcpListener(`tls-${to}`, to, anyone)]
-        : [httpListener(to, to, {}, manager), httpListener(`tls-${to}`, to, anyone, manager)],
+        : [{}, anyone].map((chain) =>
+            httpListener(chain === anyone ? `tls-${to}` : to, to, chain, { ...patient(to), ...manager }),
+          ),
     ),
   )
   const near = await startProxy(t, bootstrap(listeners, [...clusters, ...links]))
