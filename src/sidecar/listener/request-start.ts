@@ -47,7 +47,7 @@ export class RequestStart {
     this.#isKnown = false
     const verdict = this.#check(head, x)
     if (verdict !== DONE || x.method === 'CONNECT') return verdict
-    this.#isKnown = true
+    this.#isKnown = x.fault === ''
     this.#knownMethod = x.method
     this.#knownVersion = x.httpVersion
     this.#knownAuthority = x.authority

@@ -15,7 +15,8 @@ const UUID_PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 const TRACE_PLACES = [3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 36, 38, 40, 42, 44, 46, 48, 50]
 const NUM_TRACE_BYTES = 16
 const SPAN_START = 36
-const FLAGS_END = 55
+const VERSION_END = 2
+const FLAGS_START = 53
 const DIGITS = Buffer.from('0123456789abcdef', 'latin1')
 
 // hot
@@ -34,18 +35,20 @@ export function newTraceParent(isSampled: boolean): string {
   pool[at] = pool[at]! | 1 // an id of zeros is none
   pool[at + NUM_TRACE_BYTES] = pool[at + NUM_TRACE_BYTES]! | 1
   write(trace, TRACE_PLACES, 0)
-  trace[FLAGS_END - 1] = isSampled ? DIGITS[1]! : DIGITS[0]!
+  trace[FLAGS_START] = DIGITS[0]!
+  trace[FLAGS_START + 1] = isSampled ? DIGITS[1]! : DIGITS[0]!
   return latin1(trace, 0, trace.length)
 }
 
-/** The same trace and flags, another span; what we write is version 00. */
+/** The trace and flags of the well-formed `traceparent` at `buf[start...]`, another span; what we write is version 00. */
 // hot
-export function withNewSpan(parent: string): string {
+export function withNewSpan(buf: Buffer, start: number): string {
   draw(TRACE_PLACES.length - NUM_TRACE_BYTES)
   pool[at] = pool[at]! | 1
+  for (let i = VERSION_END; i < SPAN_START; i++) trace[i] = buf[start + i]!
+  for (let i = FLAGS_START; i < trace.length; i++) trace[i] = buf[start + i]!
   write(trace, TRACE_PLACES, NUM_TRACE_BYTES)
-  const span = latin1(trace, SPAN_START, FLAGS_END - 3)
-  return `00${parent.slice(2, SPAN_START)}${span}${parent.slice(FLAGS_END - 3, FLAGS_END)}`
+  return latin1(trace, 0, trace.length)
 }
 
 /** So many bytes stand in the pool from `at` on. */
