@@ -111,7 +111,9 @@ t.test('OPTIONS goes as far as it may', async (t) => {
     http: port,
     records,
     seen,
-  } = await front(t, (req, res) => void res.end(`left ${req.headers['max-forwards']}`), { routes: [forward('app')] })
+  } = await front(t, (req, res) => void res.end(`left ${String(req.headers['max-forwards'])}`), {
+    routes: [forward('app')],
+  })
   const options = (n: string): Promise<string> =>
     exchangeBytes(port, `OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: ${n}\r\nConnection: close\r\n\r\n`)
   t.match(await options('5'), /left 4$/)

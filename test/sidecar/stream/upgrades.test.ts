@@ -104,7 +104,7 @@ t.test('CONNECT ends here: its payload goes on as TCP', async (t) => {
 t.test('CONNECT over HTTP/2', async (t) => {
   const { http: port, records } = await front(t, echo(), { manager: MANAGER, routes: [CONNECT_ROUTE] })
   const client = http2.connect(`http://127.0.0.1:${port}`)
-  t.teardown(() => void client.destroy())
+  t.teardown(() => client.destroy())
   const stream = client.request({ ':method': 'CONNECT', ':authority': 'db.test:5432' })
   let text = ''
   stream.on('data', (chunk) => (text += String(chunk)))
