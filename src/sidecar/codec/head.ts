@@ -12,7 +12,8 @@ const MESH_FIELDS = 28
 /** Per field: name start, name end, value start, value end, id, hash of the name, whether it is sensitive. */
 const STRIDE = 7
 /** As many as most heads have; it grows. */
-const ROOM = 32
+const FIRST_ROOM = 16
+const NO_ROOM = new Int32Array(0)
 const EMPTY = Buffer.alloc(0)
 const FIRST_SLAB_BYTES = 1024
 /** A slab that one large head has grown over this is not kept. */
@@ -56,7 +57,8 @@ export class Head {
   sensitivePseudos = 0
   /** An id was set since it was read. */
   isChanged = false
-  #fields = new Int32Array(ROOM * STRIDE)
+  /** None before the first field: a connection may wait for its first head all day. */
+  #fields = NO_ROOM
   /** By id: index of the first field with it, or -1. */
   readonly #first = new Int16Array(NUM_NAMES).fill(-1)
   #slab = EMPTY
@@ -161,7 +163,7 @@ export class Head {
   }
 
   #grow(): void {
-    const larger = new Int32Array(this.#fields.length * 2)
+    const larger = new Int32Array(Math.max(FIRST_ROOM * STRIDE, this.#fields.length * 2))
     larger.set(this.#fields)
     this.#fields = larger
   }
