@@ -62,7 +62,9 @@ export class TimerWheel {
     this.#place(entry, nowMs)
   }
 
-  cancel(entry: TimerEntry): void {
+  /** `null`: one that has never been made. */
+  cancel(entry: TimerEntry | null): void {
+    if (entry === null) return
     entry.deadlineMs = CANCELLED // also one that a running tick has taken out already
     if (entry.prev === null || entry.next === null) return
     entry.prev.next = entry.next

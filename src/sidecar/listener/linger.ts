@@ -10,7 +10,7 @@ export class Linger {
   readonly #transport: Transport
   readonly #wheel: TimerWheel
   readonly #lingerMs: number
-  readonly #timer = new TimerEntry(() => this.#onTimer())
+  #timer: TimerEntry | null = null
   #takenBytes = -1
 
   /** `lingerMs`: Envoy's delayed_close_timeout; 0 waits for nothing but our own bytes. */
@@ -22,18 +22,23 @@ export class Linger {
 
   start(): void {
     this.#transport.end()
-    this.#wheel.schedule(this.#timer, this.#lingerMs)
+    this.#arm(this.#lingerMs)
   }
 
   cancel(): void {
     this.#wheel.cancel(this.#timer)
   }
 
+  #arm(ms: number): void {
+    this.#timer ??= new TimerEntry(() => this.#onTimer())
+    this.#wheel.schedule(this.#timer, ms)
+  }
+
   #onTimer(): void {
     const { bufferedBytes, takenBytes } = this.#transport
     if (bufferedBytes > 0 && takenBytes !== this.#takenBytes) {
       this.#takenBytes = takenBytes
-      this.#wheel.schedule(this.#timer, WRITE_STALL_MS)
+      this.#arm(WRITE_STALL_MS)
     } else this.#transport.destroy()
   }
 }

@@ -19,7 +19,7 @@ export class Pace {
   readonly #clock: PaceClock
   readonly #numBytes: () => number
   readonly #onSlow: () => void
-  readonly #timer = new TimerEntry(() => this.#onTimer())
+  #timer: TimerEntry | null = null
   #startMs = 0
   #pausedMs = 0
   #pausedAtMs = -1
@@ -41,6 +41,7 @@ export class Pace {
     this.#startMs = this.#clock.nowMs()
     this.#pausedMs = 0
     this.#pausedAtMs = -1
+    this.#timer ??= new TimerEntry(() => this.#onTimer())
     if (!this.#timer.armed) this.#clock.wheel.schedule(this.#timer, GRACE_MS)
   }
 
@@ -66,7 +67,7 @@ export class Pace {
   }
 
   #onTimer(): void {
-    if (!this.#isRunning) return
+    if (!this.#isRunning || this.#timer === null) return
     const { wheel, nowMs } = this.#clock
     const boughtMs = (this.#numBytes() * SECOND_MS) / MIN_BYTES_PER_SECOND
     const leftMs = this.#startMs + this.#pausedMs + GRACE_MS + boughtMs - nowMs()

@@ -12,7 +12,7 @@ export class StallGuard {
   readonly #isWaiting: () => boolean
   readonly #takenBytes: () => number
   readonly #onStall: () => void
-  readonly #timer = new TimerEntry(() => this.#onTimer())
+  #timer: TimerEntry | null = null
   #lastBytes = 0
 
   /** `takenBytes` only grows. */
@@ -25,9 +25,9 @@ export class StallGuard {
 
   /** Something waits: looks from now on, until nothing does. */
   watch(): void {
-    if (this.#timer.armed) return
+    if (this.#timer?.armed === true) return
     this.#lastBytes = this.#takenBytes()
-    this.#wheel.schedule(this.#timer, WRITE_STALL_MS)
+    this.#arm()
   }
 
   stop(): void {
@@ -42,6 +42,11 @@ export class StallGuard {
       return
     }
     this.#lastBytes = bytes
+    this.#arm()
+  }
+
+  #arm(): void {
+    this.#timer ??= new TimerEntry(() => this.#onTimer())
     this.#wheel.schedule(this.#timer, WRITE_STALL_MS)
   }
 }

@@ -22,12 +22,12 @@ const MIN_LOOK_MS = 100
 export class Deadlines {
   readonly #wheel: TimerWheel
   readonly #nowMs: () => number
-  readonly #route: TimerEntry
-  readonly #try: TimerEntry
-  readonly #backOff: TimerEntry
-  readonly #idle: TimerEntry
   readonly #handler: DeadlineHandler
-  /** Hardly anybody sets these two: made when they are. */
+  // each is made when it is first set: most exchanges need one or two
+  #route: TimerEntry | null = null
+  #try: TimerEntry | null = null
+  #backOff: TimerEntry | null = null
+  #idle: TimerEntry | null = null
   #request: TimerEntry | null = null
   #duration: TimerEntry | null = null
   #durationFault: Fault = 'max_duration'
@@ -44,10 +44,6 @@ export class Deadlines {
     this.#wheel = wheel
     this.#nowMs = nowMs
     this.#handler = handler
-    this.#route = new TimerEntry(() => handler.onDeadline('route_timeout'))
-    this.#try = new TimerEntry(() => handler.onDeadline('per_try_timeout'))
-    this.#backOff = new TimerEntry(() => handler.onBackOffOver())
-    this.#idle = new TimerEntry(() => this.#checkIdle())
   }
 
   /** An exchange begins. `idleMs` 0: silence has no end. The timer of the last one may still run: it looks at the clock. */
@@ -58,14 +54,14 @@ export class Deadlines {
     this.#heldMs = 0
     this.#activeMs = nowMs
     this.#idleMs = idleMs
-    if (idleMs > 0 && !this.#idle.armed) this.#wheel.schedule(this.#idle, idleMs)
+    if (idleMs > 0 && this.#idle?.armed !== true) this.#armIdle(idleMs)
   }
 
   /** A tunnel, or a route, may be silent for other times than a request. */
   setIdle(idleMs: number): void {
     this.#idleMs = idleMs
     this.#wheel.cancel(this.#idle)
-    if (idleMs > 0) this.#wheel.schedule(this.#idle, Math.min(idleMs, HALF_CLOSED_IDLE_MS))
+    if (idleMs > 0) this.#armIdle(Math.min(idleMs, HALF_CLOSED_IDLE_MS))
   }
 
   halfClosed(): void {
@@ -79,12 +75,12 @@ export class Deadlines {
 
   /** From the request's end on. */
   armRoute(ms: number): void {
-    this.#wheel.schedule(this.#route, Math.max(1, ms - this.#heldMs))
+    this.#setRoute(Math.max(1, ms - this.#heldMs))
   }
   /** The same limit where nobody can know the request's end, because we do not take its body yet. */
   armHeld(ms: number): void {
     this.#holdsBody = true
-    this.#wheel.schedule(this.#route, ms)
+    this.#setRoute(ms)
   }
   /** The body goes on: the client has its own time for it, the upstream what is left. */
   releaseBody(heldMs: number): void {
@@ -94,9 +90,11 @@ export class Deadlines {
     this.#wheel.cancel(this.#route)
   }
   armTry(ms: number): void {
+    this.#try ??= new TimerEntry(() => this.#handler.onDeadline('per_try_timeout'))
     this.#wheel.schedule(this.#try, ms)
   }
   armBackOff(ms: number): void {
+    this.#backOff ??= new TimerEntry(() => this.#handler.onBackOffOver())
     this.#wheel.schedule(this.#backOff, ms)
   }
   /** All of the request has to come by then. */
@@ -112,7 +110,7 @@ export class Deadlines {
     this.#wheel.schedule(this.#duration, isOwn ? ownMs : upstreamMs)
   }
   cancelRequest(): void {
-    if (this.#request !== null) this.#wheel.cancel(this.#request)
+    this.#wheel.cancel(this.#request)
   }
   cancelRoute(): void {
     this.#wheel.cancel(this.#route)
@@ -127,14 +125,24 @@ export class Deadlines {
     this.#wheel.cancel(this.#route)
     this.#wheel.cancel(this.#try)
     this.#wheel.cancel(this.#backOff)
-    if (this.#request !== null) this.#wheel.cancel(this.#request)
-    if (this.#duration !== null) this.#wheel.cancel(this.#duration)
+    this.#wheel.cancel(this.#request)
+    this.#wheel.cancel(this.#duration)
   }
 
   /** The connection is over. */
   close(): void {
     this.end()
     this.#wheel.cancel(this.#idle)
+  }
+
+  #setRoute(ms: number): void {
+    this.#route ??= new TimerEntry(() => this.#handler.onDeadline('route_timeout'))
+    this.#wheel.schedule(this.#route, ms)
+  }
+
+  #armIdle(ms: number): void {
+    this.#idle ??= new TimerEntry(() => this.#checkIdle())
+    this.#wheel.schedule(this.#idle, ms)
   }
 
   #checkIdle(): void {
@@ -144,6 +152,6 @@ export class Deadlines {
     this.#moved = false
     const leftMs = this.#idleMs - (nowMs - this.#activeMs)
     if (leftMs <= 0) this.#handler.onDeadline('idle_timeout')
-    else this.#wheel.schedule(this.#idle, Math.min(leftMs, Math.max(MIN_LOOK_MS, this.#idleMs / LOOKS)))
+    else this.#armIdle(Math.min(leftMs, Math.max(MIN_LOOK_MS, this.#idleMs / LOOKS)))
   }
 }
