@@ -23,6 +23,8 @@ const MAX_TARGET_BYTES = 16 * 1024
 const MAX_EMPTY_LINES = 4
 
 const EMPTY = Buffer.alloc(0)
+/** Many heads fit; each connection keeps its last one. */
+const FIRST_CARRY_BYTES = 512
 const MAX_KEPT_BYTES = 8192
 
 const START = 0
@@ -173,7 +175,7 @@ export class HeadReader {
 
   #grow(bytes: number): void {
     if (this.#carry.length >= bytes) return
-    const larger = Buffer.allocUnsafe(Math.max(2048, bytes, this.#carry.length * 2))
+    const larger = Buffer.allocUnsafe(Math.max(FIRST_CARRY_BYTES, bytes, this.#carry.length * 2))
     this.#carry.copy(larger, 0, 0, this.#carryBytes)
     this.#carry = larger
   }
