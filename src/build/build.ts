@@ -1,6 +1,6 @@
 /**
  * Builds dist/: one bundle for each kind of process, so that each loads only what it needs.
- * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian,load,attacker}.js, dist/sidecar.cjs, and src/xds/generated/ before them.
+ * In: src/. Out: dist/{pocketmesh,control,sidecar,hook,guardian,load,attacker}.js, dist/{sidecar,standalone}.cjs, and src/xds/generated/ before them.
  */
 import { chmodSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -31,6 +31,13 @@ const common: BuildOptions = {
   external: ['lmdb'],
 }
 
+const script: BuildOptions = {
+  ...common,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  define: { 'import.meta.url': 'undefined' },
+}
+
 /** A generated schema newer than all that it is made of needs no rebuild. */
 function protosAreCurrent(): boolean {
   const time = (path: string): number => statSync(at(path), { throwIfNoEntry: false })?.mtimeMs ?? 0
@@ -48,14 +55,9 @@ if (!protosAreCurrent()) await buildProtos()
 rmSync(at('dist'), { recursive: true, force: true })
 await Promise.all([
   build({ ...common, entryPoints: { control: at('src/control/main.ts') }, banner: { js: REQUIRE } }),
-  // a script, for which V8 keeps what it has compiled; boot.ts calls its main
-  build({
-    ...common,
-    entryPoints: { sidecar: at('src/sidecar/main.ts') },
-    format: 'cjs',
-    outExtension: { '.js': '.cjs' },
-    define: { 'import.meta.url': 'undefined' },
-  }),
+  // scripts, for which V8 keeps what it has compiled; boot.ts calls the main of one: what the other needs is not in it
+  build({ ...script, entryPoints: { sidecar: at('src/sidecar/main.ts') }, external: ['*/standalone/main.ts'] }),
+  build({ ...script, entryPoints: { standalone: at('src/sidecar/standalone/main.ts') } }),
   build({ ...common, entryPoints: { load: at('src/demo/load-worker.ts') }, banner: { js: REQUIRE } }),
   build({
     ...common,

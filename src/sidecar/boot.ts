@@ -1,25 +1,27 @@
 /**
- * What dist/sidecar.js does: runs the bundle beside it, sidecar.cjs, with the machine code that V8 made of it in an
- * earlier start. A sidecar that found none keeps its own for the others, once it has served for a while: by then all
- * that a start needs has been compiled. In: the bundle, `sidecar.VERSION-ARCH.cache`. Out: a running sidecar, that file.
+ * What dist/sidecar.js does: runs the bundle beside it, sidecar.cjs, or for a proxy without a mesh standalone.cjs, with the
+ * machine code that V8 made of it in an earlier start. A process that found none keeps its own for the others, once it
+ * has served for a while: by then all that a start needs has been compiled. In: a bundle, `BUNDLE.VERSION-ARCH.cache`
+ * beside it. Out: a running proxy, that file.
  */
-import { readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
+import { wantsStandalone } from './standalone/wanted.ts'
 
 const KEEP_AFTER_MS = 2000
-
-const bundle = fileURLToPath(new URL('sidecar.cjs', import.meta.url))
-// V8 refuses what another version or other flags have made
-const cache = fileURLToPath(new URL(`sidecar.${process.version}-${process.arch}.cache`, import.meta.url))
 
 interface SidecarBundle {
   main(argv: string[]): Promise<void>
 }
 
 export async function main(argv: string[]): Promise<void> {
-  const cachedData = readCache()
+  const name = wantsStandalone(argv) ? 'standalone' : 'sidecar'
+  const bundle = beside(`${name}.cjs`)
+  // V8 refuses what another version or other flags have made
+  const cache = new CodeCache(bundle, beside(`${name}.${process.version}-${process.arch}.cache`))
+  const cachedData = cache.read()
   const source = `(function (exports, require, module) {${readFileSync(bundle, 'latin1')}\n})`
   const script = new Script(source, { filename: bundle, ...(cachedData === undefined ? {} : { cachedData }) })
   const run = script.runInThisContext() as (exports: object, require: NodeJS.Require, module: object) => void
@@ -27,28 +29,47 @@ export async function main(argv: string[]): Promise<void> {
   run(module.exports, createRequire(bundle), module)
   await module.exports.main(argv)
   if (cachedData === undefined || script.cachedDataRejected === true)
-    setTimeout(() => keepCache(script, cachedData !== undefined), KEEP_AFTER_MS).unref()
+    setTimeout(() => cache.keep(script, cachedData !== undefined), KEEP_AFTER_MS).unref()
 }
 
-/** One of an older bundle is none: V8 itself compares only the length of the source. */
-function readCache(): Buffer | undefined {
-  const time = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  try {
-    return time(cache) > time(bundle) ? readFileSync(cache) : undefined
-  } catch {
-    return undefined
+function beside(file: string): string {
+  return fileURLToPath(new URL(file, import.meta.url))
+}
+
+class CodeCache {
+  readonly #bundle: string
+  readonly #file: string
+
+  constructor(bundle: string, file: string) {
+    this.#bundle = bundle
+    this.#file = file
+  }
+
+  /** One of an older bundle is none: V8 itself compares only the length of the source. */
+  read(): Buffer | undefined {
+    try {
+      return changedMs(this.#file) > changedMs(this.#bundle) ? readFileSync(this.#file) : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /** `replace`: V8 has refused what is there. */
+  keep(script: Script, replace: boolean): void {
+    if (!replace && this.read() !== undefined) return // another process was first
+    const temporary = `${this.#file}.${process.pid}.tmp`
+    try {
+      writeFileSync(temporary, script.createCachedData(), { mode: 0o600 })
+      renameSync(temporary, this.#file)
+    } catch {
+      // an installation of another user: then each start compiles
+      rmSync(temporary, { force: true })
+    }
   }
 }
 
-function keepCache(script: Script, replace: boolean): void {
-  if (!replace && readCache() !== undefined) return // another sidecar was first
-  const temporary = `${cache}.${process.pid}.tmp`
-  try {
-    writeFileSync(temporary, script.createCachedData(), { mode: 0o600 })
-    renameSync(temporary, cache)
-  } catch {
-    // an installation of another user: then each start compiles
-  }
+function changedMs(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 const entry = process.argv[1]

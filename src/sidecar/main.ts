@@ -13,6 +13,7 @@ import { createLog, type Log } from '../lib/log.ts'
 import type { SidecarBootstrap } from '../xds/bootstrap.ts'
 import { BootstrapError, parseBootstrap } from './bootstrap.ts'
 import type { Sidecar } from './sidecar.ts'
+import { wantsStandalone } from './standalone/wanted.ts'
 
 const USAGE = `Usage: sidecar --bootstrap FILE
 
@@ -20,9 +21,6 @@ Runs the proxy of one pod. The supervisor writes FILE (JSON) and starts this; se
 
 Or: sidecar -c FILE, a proxy without a mesh (sidecar -c FILE --help)
 `
-
-/** Flags that only a proxy without a mesh has. */
-const STANDALONE = /^(-c|--config-path|--validate|--concurrency|--drain-time-s)/
 
 /** As in sysexits.h: wrong flags, wrong input. */
 const EXIT_USAGE = 64
@@ -34,9 +32,10 @@ const CLOSE_LIMIT_MS = 400
 
 /** Resolves when the sidecar is up; from then on signals (or stdin's end) end the process. */
 export async function main(argv: string[]): Promise<void> {
-  if (argv.some((flag) => STANDALONE.test(flag))) {
-    const { runStandalone } = await import('./standalone/main.ts')
-    await runStandalone(argv)
+  if (wantsStandalone(argv)) {
+    // from source; in dist/ it is a bundle of its own (boot.ts)
+    const standalone = await import('./standalone/main.ts')
+    await standalone.main(argv)
     return
   }
   const file = parseFlags(argv)

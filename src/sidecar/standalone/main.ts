@@ -31,7 +31,7 @@ const MAX_DRAIN_S = 86_400
 const CLOSE_LIMIT_MS = 1500
 
 /** Resolves when it serves; from then on signals end the process. */
-export async function runStandalone(argv: string[]): Promise<void> {
+export async function main(argv: string[]): Promise<void> {
   const { file, validate, drainMs, maxConnectionsPerSource } = parseFlags(argv)
   const bootstrap = readBootstrap(file)
   if (validate) {
