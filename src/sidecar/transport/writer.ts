@@ -113,6 +113,7 @@ export class Writer implements ByteSink {
     this.#slab = EMPTY
     this.#start = this.#at = 0
     if (slab.length === SLAB_BYTES && free.length < MAX_FREE) free.push(slab)
+    else this.#view = EMPTY // it would keep a slab that nobody uses again
   }
 
   #writePending(): void {
