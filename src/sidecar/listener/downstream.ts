@@ -10,6 +10,7 @@ import { TimerEntry } from '../../lib/timer-wheel.ts'
 import { BODY_NONE } from '../codec/body.ts'
 import { fieldsOf, type Head } from '../codec/head.ts'
 import { DONE, type Verdict } from '../codec/verdict.ts'
+import type { Exchange } from '../exchange.ts'
 import type { HttpSettings } from '../stream/context.ts'
 import { protocolReply } from '../stream/local-reply.ts'
 import { Stream } from '../stream/stream.ts'
@@ -52,8 +53,9 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   readonly #start: RequestStart
   readonly #stream: Stream
   readonly #timer = new TimerEntry(() => this.#onTimer())
-  readonly #pace: Pace
-  readonly #linger: Linger
+  /** Made for the first body that does not come at once, and at the end. */
+  #pace: Pace | null = null
+  #linger: Linger | null = null
   #draining = false
   #headTimed = false
   #clientEnded = false
@@ -72,16 +74,9 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     const maxFields = fieldsOf(protocol.common.maxHeaders, info.peerId)
     this.#input = new Http1Input(transport, { maxHeadBytes, maxFields }, handovers.http2 !== null, this)
     this.#start = new RequestStart(settings, info)
-    this.#linger = new Linger(transport, proxy.wheel, protocol.delayedCloseTimeoutMs)
     this.#answer = new Http1Answer(transport, this.#input, this.#start.framing, settings, this)
     this.#stream = new Stream(this.#answer, settings, info)
     this.#answer.attach(this.#stream)
-    const { x } = this.#stream
-    this.#pace = new Pace(
-      proxy,
-      () => x.bytesReceived,
-      () => this.#onSlowBody(),
-    )
     this.#lastMs = proxy.nowMs()
     transport.attach(this)
     proxy.wheel.schedule(this.#timer, settings.headersTimeoutMs)
@@ -189,12 +184,12 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   }
 
   onBodyEnd(): void {
-    this.#pace.end()
+    this.#pace?.end()
     this.#stream.onRequestEnd()
   }
 
   onDiscarded(): void {
-    this.#pace.end()
+    this.#pace?.end()
     this.#next()
   }
 
@@ -221,18 +216,28 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     const { x, upgrade, isAnswered } = this.#stream
     if (!this.wantsBody) return // nobody does yet
     const mayWait = upgrade !== '' || isAnswered || x.protocol === 'grpc'
-    if (mayWait) this.#pace.end()
-    else if (!this.#pace.isRunning && (!this.#start.framing.expectContinue || x.bytesReceived > 0)) this.#pace.begin()
+    if (mayWait) this.#pace?.end()
+    else if (this.#pace?.isRunning !== true && (!this.#start.framing.expectContinue || x.bytesReceived > 0))
+      this.#beginPace(x)
+  }
+
+  #beginPace(x: Exchange): void {
+    this.#pace ??= new Pace(
+      this.#settings.proxy,
+      () => x.bytesReceived,
+      () => this.#onSlowBody(),
+    )
+    this.#pace.begin()
   }
 
   pauseRequest(): void {
-    this.#pace.pause()
+    this.#pace?.pause()
     this.#input.gate.block()
   }
 
   resumeRequest(): void {
     const input = this.#input
-    this.#pace.resume()
+    this.#pace?.resume()
     input.gate.unblock()
     if (input.isReading) return
     const hadHeld = input.release()
@@ -308,6 +313,8 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     this.#answer.flush()
     this.#input.close()
     this.#cancelTimers()
+    const { proxy, protocol } = this.#settings
+    this.#linger ??= new Linger(this.#transport, proxy.wheel, protocol.delayedCloseTimeoutMs)
     this.#linger.start()
   }
 
@@ -320,7 +327,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
 
   #cancelTimers(): void {
     this.#settings.proxy.wheel.cancel(this.#timer)
-    this.#pace.close()
+    this.#pace?.close()
     this.#answer.stop()
   }
 
@@ -380,7 +387,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   #finish(): void {
     this.#input.state = CLOSED
     this.#cancelTimers()
-    this.#linger.cancel()
+    this.#linger?.cancel()
     this.#stream.close()
     this.#owner.onClosed(this)
   }

@@ -3,6 +3,7 @@
  * In: a stream's calls. Out: bytes; to the connection, when it is to read on, to close, or to break off.
  * Owns: the writer, whether the connection is kept, the watch on a client that reads nothing.
  */
+import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { BODY_LENGTH, type BodyFraming } from '../codec/body.ts'
 import type { OwnField } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
@@ -43,7 +44,9 @@ export class Http1Answer implements DownstreamPeer {
   readonly #owner: AnswerOwner
   readonly #writer: Writer
   readonly #response: ResponseWriter
-  readonly #stall: StallGuard
+  readonly #wheel: TimerWheel
+  /** Made for the first client that does not keep up. */
+  #stall: StallGuard | null = null
   #stream: Stream | null = null
 
   constructor(transport: Transport, input: Http1Input, framing: Framing, settings: HttpSettings, owner: AnswerOwner) {
@@ -53,12 +56,7 @@ export class Http1Answer implements DownstreamPeer {
     this.#owner = owner
     this.#writer = new Writer(transport)
     this.#response = new ResponseWriter(this.#writer, settings)
-    this.#stall = new StallGuard(
-      settings.proxy.wheel,
-      () => transport.bufferedBytes > 0,
-      () => transport.takenBytes,
-      () => this.#stream!.onPeerStalled('stalled'),
-    )
+    this.#wheel = settings.proxy.wheel
   }
 
   /** Written and not yet given to the transport. */
@@ -88,7 +86,7 @@ export class Http1Answer implements DownstreamPeer {
   }
 
   stop(): void {
-    this.#stall.stop()
+    this.#stall?.stop()
   }
 
   // ---- for the stream
@@ -151,8 +149,19 @@ export class Http1Answer implements DownstreamPeer {
   // hot
   flush(): boolean {
     const takesMore = this.#writer.flush()
-    if (!takesMore && this.#stream?.isTunnel === false) this.#stall.watch()
+    if (!takesMore && this.#stream?.isTunnel === false) this.#watch()
     return takesMore
+  }
+
+  #watch(): void {
+    const transport = this.#transport
+    this.#stall ??= new StallGuard(
+      this.#wheel,
+      () => transport.bufferedBytes > 0,
+      () => transport.takenBytes,
+      () => this.#stream!.onPeerStalled('stalled'),
+    )
+    this.#stall.watch()
   }
 
   /** Chunks without the last one, or too few bytes, show by themselves; only a body without a frame needs a reset. */

@@ -11,6 +11,10 @@ export class Replay {
   #bytes = 0
   #complete = true
 
+  get isEmpty(): boolean {
+    return this.#bufs.length === 0
+  }
+
   /** All that was sent is still here. */
   get isComplete(): boolean {
     return this.#complete

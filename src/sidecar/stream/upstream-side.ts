@@ -31,6 +31,9 @@ export interface UpstreamOutcome {
   onHalfEnded(): void
 }
 
+/** Written and read within one call. */
+const marks: AttemptMarks = { attempt: 0, expectedTimeoutMs: 0, grpcTimeout: '', toMeshPeer: false, upgrade: '' }
+
 export class UpstreamSide implements UpstreamHandler {
   readonly attempts = new Attempts()
   readonly #request: Request
@@ -40,10 +43,6 @@ export class UpstreamSide implements UpstreamHandler {
   readonly #deadlines: Deadlines
   readonly #outcome: UpstreamOutcome
   readonly #selection = new Selection()
-  readonly #replaySink = {
-    onBody: (buf: Buffer, start: number, end: number): void => this.#upstream?.sendBody(buf, start, end),
-  }
-  readonly #marks: AttemptMarks = { attempt: 0, expectedTimeoutMs: 0, grpcTimeout: '', toMeshPeer: false, upgrade: '' }
   #upstream: UpstreamBody | null = null
   #responseDone = false
   #paused = false
@@ -114,10 +113,10 @@ export class UpstreamSide implements UpstreamHandler {
     const { x } = request
     this.#connected(upstream)
     const attempt = request.countsAttempts && !x.inbound ? this.attempts.num : 0 // inbound passes on what came
-    markAttempt(this.#marks, x, attempt, request.limitMs() - (this.#sentMs - x.startMs), request.upgrade)
+    markAttempt(marks, x, attempt, request.limitMs() - (this.#sentMs - x.startMs), request.upgrade)
     upstream.beginRequest(request.framing!)
-    encodeRequest(upstream.encoder, request.head!, request.framing!, x, this.#settings, this.#info, this.#marks)
-    this.attempts.replay.sendAgain(this.#replaySink)
+    encodeRequest(upstream.encoder, request.head!, request.framing!, x, this.#settings, this.#info, marks)
+    if (!this.attempts.replay.isEmpty) this.#sendAgain()
     if (request.isDone) upstream.sendEnd()
     const { perTryTimeoutMs } = this.attempts
     if (perTryTimeoutMs > 0) this.#deadlines.armTry(perTryTimeoutMs)
@@ -127,6 +126,11 @@ export class UpstreamSide implements UpstreamHandler {
   }
 
   /** A CONNECT that ends here: what follows is not HTTP, on either side. */
+  /** What another attempt has sent already; this one may end meanwhile. */
+  #sendAgain(): void {
+    this.attempts.replay.sendAgain({ onBody: (buf, start, end) => this.#upstream?.sendBody(buf, start, end) })
+  }
+
   onConnected(upstream: UpstreamBody): void {
     this.#connected(upstream)
     this.#becomeTunnel(CONNECTED, 200)

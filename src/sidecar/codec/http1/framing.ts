@@ -255,15 +255,19 @@ export class BodyReader {
   next = 0
   #kind: BodyKind = BODY_NONE
   #leftBytes = 0
-  readonly #chunked: ChunkedReader
+  readonly #lenient: boolean
+  /** Made with the first body that is chunked. */
+  #chunked: ChunkedReader | null = null
 
   constructor(kind: 'request' | 'response') {
-    this.#chunked = new ChunkedReader(kind === 'response')
+    this.#lenient = kind === 'response'
   }
 
   start(framing: Framing): void {
     this.#kind = framing.kind
     this.#leftBytes = framing.lengthBytes
+    if (framing.kind !== BODY_CHUNKED) return
+    this.#chunked ??= new ChunkedReader(this.#lenient)
     this.#chunked.reset(framing.nominated)
   }
 
@@ -283,8 +287,9 @@ export class BodyReader {
         return this.#leftBytes === 0 ? DONE : MORE
       }
       case BODY_CHUNKED: {
-        const verdict = this.#chunked.read(buf, at, end, sink)
-        this.next = this.#chunked.next
+        const chunked = this.#chunked!
+        const verdict = chunked.read(buf, at, end, sink)
+        this.next = chunked.next
         return verdict
       }
       case BODY_UNTIL_CLOSE:
