@@ -93,7 +93,9 @@ void t.test('a stage: application, peers, own generator, one row, the page', { s
     withMemory: true,
     subjects: { quick: pair, default: pair, full: pair },
     sizes: { quick: size, default: size, full: size },
-    load: ({ ports }) => fromJob(stage.load.requests({ port: ports.http, connections: 4, seconds: 0.3 })),
+    // long enough that the ticks of the processes' clock (10 ms) are small beside it
+    load: ({ ports }) =>
+      fromJob(stage.load.requests({ port: ports.http, connections: 4, ratePerSecond: 500, seconds: 1 })),
   })
   t.equal(row.lines.length, 2)
   const cost = (subject: string): number =>
