@@ -103,9 +103,6 @@ export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, 
   return at + length
 }
 
-/** Up to here a copy is cheaper than a second buffer in a write; what is not longer is never kept by reference. */
-export const JOIN_BYTES = 8 * 1024
-
 const MAX_LENGTH_DIGITS = 16
 
 /** A Content-Length: 1*DIGIT, at most 2^53-1 (leading zeros do not count); -1 for anything else. */

@@ -1,13 +1,11 @@
 /** What was sent of a request's body, bounded, until it is clear that it need not be sent again. */
 import type { BodySink } from '../codec/body.ts'
-import { JOIN_BYTES } from '../codec/bytes.ts'
 
 /** Bodies that are longer are not sent again. */
 const MAX_REPLAY_BYTES = 64 * 1024
 
 export class Replay {
   readonly #bufs: Buffer[] = []
-  readonly #ends: number[] = []
   #bytes = 0
   #complete = true
 
@@ -27,17 +25,11 @@ export class Replay {
       this.drop()
       return
     }
-    if (end - start > JOIN_BYTES) {
-      this.#bufs.push(buf)
-      this.#ends.push(start, end)
-      return
-    }
-    this.#bufs.push(Buffer.from(buf.subarray(start, end))) // a small read's bytes are not ours to keep
-    this.#ends.push(0, end - start)
+    this.#bufs.push(Buffer.from(buf.subarray(start, end)))
   }
 
   sendAgain(sink: BodySink): void {
-    for (let i = 0; i < this.#bufs.length; i++) sink.onBody(this.#bufs[i]!, this.#ends[2 * i]!, this.#ends[2 * i + 1]!)
+    for (const buf of this.#bufs) sink.onBody(buf, 0, buf.length)
   }
 
   /** No retry from here on. */
@@ -55,6 +47,5 @@ export class Replay {
   #clear(): void {
     if (this.#bufs.length === 0) return // setting a length costs, even to what it is
     this.#bufs.length = 0
-    this.#ends.length = 0
   }
 }

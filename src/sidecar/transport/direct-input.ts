@@ -1,11 +1,9 @@
 /**
  * What comes in on a dialled plain socket: all of them read into one buffer that all of them share (net.connect's `onread`):
  * no buffer, event and tick for each read, which is a good part of what a small answer costs.
- * In: reads. Out: `onBytes`. Invariant: the bytes are the reader's only until it returns, unless there are so many
- * that it would keep them by reference (JOIN_BYTES): those are a copy of their own.
+ * In: reads. Out: `onBytes`. Invariant: the bytes are the reader's only until it returns.
  */
 import type { OnReadOpts } from 'node:net'
-import { JOIN_BYTES } from '../codec/bytes.ts'
 
 const READ_BYTES = 64 * 1024
 const shared = Buffer.allocUnsafeSlow(READ_BYTES)
@@ -20,8 +18,7 @@ export class DirectInput {
   readonly onread: OnReadOpts = {
     buffer: shared,
     callback: (end) => {
-      if (end > JOIN_BYTES) this.#onBytes?.(Buffer.from(shared.subarray(0, end)), end)
-      else this.#onBytes?.(shared, end)
+      this.#onBytes?.(shared, end)
       return true
     },
   }

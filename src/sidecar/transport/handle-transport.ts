@@ -19,7 +19,6 @@ import {
   type WriteRequest,
 } from './stream-handle.ts'
 import type { TransportSide } from './stream-transport.ts'
-import { JOIN_BYTES } from '../codec/bytes.ts'
 import type { Transport, TransportHandler } from './transport.ts'
 
 const READ_BYTES = 64 * 1024
@@ -131,12 +130,8 @@ export class HandleTransport implements Transport {
   // hot
   readonly #onRead = (): void => {
     const bytes = readResult()
-    if (bytes > 0) {
-      const handler = this.#handler
-      if (handler === null) return
-      if (bytes > JOIN_BYTES) handler.onBytes(Buffer.from(shared.subarray(0, bytes)), bytes)
-      else handler.onBytes(shared, bytes)
-    } else if (bytes === END_OF_STREAM) this.#onEndOfStream()
+    if (bytes > 0) this.#handler?.onBytes(shared, bytes)
+    else if (bytes === END_OF_STREAM) this.#onEndOfStream()
     else if (bytes < 0) this.socket.destroy(readError(bytes))
   }
 

@@ -6,10 +6,7 @@ import type { Socket } from 'node:net'
 
 /** Whose connection it is for now. */
 export interface TransportHandler {
-  /**
-   * `buf[0, end)` has come. The bytes are the handler's only until it returns, unless there are so many that it would
-   * keep them by reference (more than JOIN_BYTES): those are its own.
-   */
+  /** `buf[0, end)` has come. The bytes are the handler's only until it returns: what is kept is copied. */
   onBytes(buf: Buffer, end: number): void
   /** The peer has sent its last (FIN, close_notify); told also while paused. */
   onEnd(): void

@@ -1,23 +1,21 @@
 /**
- * What goes out on one connection: small pieces are joined and leave in one write, large ones go by reference.
+ * What goes out on one connection: pieces are joined and leave in one write.
  * In: text, ranges of bytes. Out: as few writes as there are messages. Owns: a slab while something of it waits; as soon
  * as the kernel has taken all, it is another connection's to use, so that idle ones have none.
  */
-import { JOIN_BYTES, writeLatin1 } from '../codec/bytes.ts'
+import { writeLatin1 } from '../codec/bytes.ts'
 import type { ByteSink } from '../codec/http1/encode.ts'
+import { giveSlab, takeSlab } from '../codec/slabs.ts'
 import type { Transport } from './transport.ts'
 
-const SLAB_BYTES = 16 * 1024
+/** More than this is not gathered: it goes to the transport, and what follows is the next write. */
+const MAX_PENDING_BYTES = 72 * 1024
 /** Up to here a loop is cheaper than a call of Node's. */
 const LOOP_TEXT_BYTES = 40
 const LOOP_BYTES = 128
 const MAX_DECIMAL_BYTES = 16
 const ZERO = 0x30
 const EMPTY = Buffer.alloc(0)
-
-/** Slabs that nobody uses: as many as connections write within one turn, up to here. */
-const MAX_FREE = 64
-const free: Buffer[] = []
 
 export class Writer implements ByteSink {
   /** All that was given to the socket. */
@@ -26,7 +24,6 @@ export class Writer implements ByteSink {
   #slab: Buffer = EMPTY
   #start = 0
   #at = 0
-  #corked = false
   /** The last one from the slab's start. */
   #view: Buffer = EMPTY
 
@@ -68,19 +65,10 @@ export class Writer implements ByteSink {
     this.#at = at + length
   }
 
-  /** Body bytes: joined with what waits when small, else by reference. Leaves with `flush`. */
+  /** Body bytes. Leaves with `flush`, or when there is much. */
   body(buf: Buffer, start: number, end: number): void {
-    if (end - start <= JOIN_BYTES) {
-      this.bytes(buf, start, end)
-      return
-    }
-    if (!this.#corked) {
-      this.#corked = true
-      this.#transport.cork()
-    }
-    this.#writePending()
-    this.bytesWritten += end - start
-    this.#transport.write(start === 0 && end === buf.length ? buf : buf.subarray(start, end))
+    if (this.pendingBytes + end - start > MAX_PENDING_BYTES) this.#writePending()
+    this.bytes(buf, start, end)
   }
 
   /** Body bytes as one chunk. */
@@ -98,10 +86,6 @@ export class Writer implements ByteSink {
   /** Gives what waits to the socket. False: the socket has enough, wait for its `drain`. */
   flush(): boolean {
     if (this.#at !== this.#start) this.#writePending()
-    if (this.#corked) {
-      this.#corked = false
-      this.#transport.uncork()
-    }
     if (this.#transport.heldBytes > 0) return this.#transport.takesMore
     this.#release()
     return true
@@ -112,8 +96,7 @@ export class Writer implements ByteSink {
     const slab = this.#slab
     this.#slab = EMPTY
     this.#start = this.#at = 0
-    if (slab.length === SLAB_BYTES && free.length < MAX_FREE) free.push(slab)
-    else this.#view = EMPTY // it would keep a slab that nobody uses again
+    if (!giveSlab(slab)) this.#view = EMPTY // it would keep a slab that nobody uses again
   }
 
   #writePending(): void {
@@ -142,14 +125,10 @@ export class Writer implements ByteSink {
       this.#at = pending
       return
     }
-    const slab = newSlab(pending + bytes)
+    const slab = takeSlab(pending + bytes)
     if (pending > 0) this.#slab.copy(slab, 0, this.#start, this.#at)
     this.#slab = slab
     this.#start = 0
     this.#at = pending
   }
-}
-
-function newSlab(bytes: number): Buffer {
-  return bytes > SLAB_BYTES ? Buffer.allocUnsafeSlow(bytes) : (free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES))
 }

@@ -1,6 +1,6 @@
 /**
- * Body bytes that wait, in either direction: small pieces are joined, so that a peer's one-byte frames cost one byte
- * each; large ones may stay where they are. In: ranges. Out: ranges, in order. Owns its chunks.
+ * Body bytes that wait, in either direction, as copies: small pieces are joined, so that a peer's one-byte frames cost
+ * one byte each. In: ranges. Out: ranges, in order. Owns its chunks.
  */
 const FIRST_CHUNK_BYTES = 1024
 const CHUNK_BYTES = 16 * 1024
@@ -43,14 +43,6 @@ export class ByteQueue {
       this.#room -= part
       from += part
     }
-  }
-
-  /** `buf` must stay as it is. */
-  keep(buf: Buffer, start: number, end: number): void {
-    this.bytes += end - start
-    this.#chunks.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end))
-    this.#ends.push(end - start)
-    this.#room = 0
   }
 
   /** The next `bytes` of the first chunk are done with. */

@@ -1,10 +1,10 @@
 /**
- * What goes out on a connection, in order, for one write per turn: small frames joined in a slab, large DATA by reference.
- * In: frames. Out: buffers for `take`. Owns a slab; the transport owns what it was given. No socket.
+ * What goes out on a connection, in order, for one write per turn: frames joined in a slab.
+ * In: frames. Out: buffers for `take`. Owns slabs; the transport refers to them until `reuse`. No socket.
  *
  * While a header block is open (`openFrame` to `closeFrame`) an encoder writes at `at`; then nothing else may.
  */
-import { JOIN_BYTES } from '../bytes.ts'
+import { giveSlab, SLAB_BYTES, takeSlab } from '../slabs.ts'
 import {
   ACK,
   CLIENT_PREFACE,
@@ -21,8 +21,8 @@ import {
 } from './frame.ts'
 import type { ErrorCode } from './errors.ts'
 
-const SLAB_BYTES = 16 * 1024
-const MAX_SLAB_BYTES = 128 * 1024
+/** As much is joined in one slab; more is a list of them. */
+const MAX_SLAB_BYTES = 288 * 1024
 const LOOP_BYTES = 128
 const EMPTY = Buffer.alloc(0)
 
@@ -43,13 +43,17 @@ export class Output {
   blocked = false
   /** Control frames since the transport last took everything. */
   queuedControlFrames = 0
-  /** How often `take` has emptied it: a frame's header may be changed as long as this stays. */
+  /** Changes when frames leave or move: a frame's header may be changed as long as this stays. */
   epoch = 0
   readonly #owner: OutputOwner
   #start = 0
   #openAt = -1
   #taking = false
   #list: Buffer[] = []
+  /** Full, but not gone yet. */
+  #full: Buffer[] = []
+  /** What the last slab held: the next turn will need as much. */
+  #turnBytes = 0
 
   constructor(owner: OutputOwner) {
     this.#owner = owner
@@ -76,9 +80,15 @@ export class Output {
     return more
   }
 
-  /** The transport holds nothing any more: the slab may be used from its start again. */
+  /** The transport holds nothing any more: the slab may be used from its start again, by others if it is a large one. */
   reuse(): void {
-    if (this.pending === 0 && this.#openAt < 0) this.#start = this.at = 0
+    if (this.pending > 0 || this.#openAt >= 0) return
+    this.#turnBytes = this.at
+    this.#start = this.at = 0
+    while (this.#full.length > 0) giveSlab(this.#full.pop()!)
+    if (this.buf.length <= SLAB_BYTES) return
+    giveSlab(this.buf)
+    this.buf = EMPTY
   }
 
   /** Room for `bytes` from `at` on; `buf` may be another one then. An open frame stays in one piece. */
@@ -132,22 +142,13 @@ export class Output {
   // hot
   data(id: number, flags: number, source: Buffer, start: number, end: number): number {
     const length = end - start
-    const joined = length <= JOIN_BYTES
-    this.reserve(joined ? FRAME_HEADER_BYTES + length : FRAME_HEADER_BYTES)
-    const headerAt = this.at
-    writeFrameHeader(this.buf, headerAt, length, DATA, flags, id)
-    let { at } = this
-    at += FRAME_HEADER_BYTES
-    if (!joined) {
-      this.at = at
-      this.#cut()
-      this.#list.push(start === 0 && end === source.length ? source : source.subarray(start, end))
-    } else {
-      const { buf } = this
-      if (length > LOOP_BYTES) source.copy(buf, at, start, end)
-      else for (let i = 0; i < length; i++) buf[at + i] = source[start + i]!
-      this.at = at + length
-    }
+    this.reserve(FRAME_HEADER_BYTES + length)
+    const { buf, at: headerAt } = this
+    writeFrameHeader(buf, headerAt, length, DATA, flags, id)
+    const at = headerAt + FRAME_HEADER_BYTES
+    if (length > LOOP_BYTES) source.copy(buf, at, start, end)
+    else for (let i = 0; i < length; i++) buf[at + i] = source[start + i]!
+    this.at = at + length
     this.#added(FRAME_HEADER_BYTES + length)
     return headerAt
   }
@@ -225,19 +226,21 @@ export class Output {
     this.#start = this.at
   }
 
+  /** A larger slab for all that waits; or, where that would be much, another one for what comes. */
   #grow(bytes: number): void {
     const { buf, at } = this
-    const keepFrom = this.#openAt >= 0 ? this.#openAt : at
+    const openAt = this.#openAt
+    const whole = at - this.#start + bytes
+    const keepFrom = whole <= MAX_SLAB_BYTES ? this.#start : openAt >= 0 ? openAt : at
     if (keepFrom > this.#start) this.#list.push(buf.subarray(this.#start, keepFrom))
     const kept = at - keepFrom
-    // a connection that fills its slab in a turn gets a larger one, so that later turns leave none behind
-    const slab = Buffer.allocUnsafeSlow(
-      Math.max(SLAB_BYTES, Math.min(MAX_SLAB_BYTES, buf.length * 2), (kept + bytes) * (kept > 0 ? 2 : 1)),
-    )
+    const slab = takeSlab(Math.max(kept + bytes, this.#turnBytes))
     if (kept > 0) buf.copy(slab, 0, keepFrom, at)
+    if (buf.length > 0) this.#full.push(buf)
+    if (keepFrom === this.#start) this.epoch++ // headers that stood in the old one have moved
     this.buf = slab
     this.at = kept
     this.#start = 0
-    if (this.#openAt >= 0) this.#openAt = 0
+    if (openAt >= 0) this.#openAt = openAt - keepFrom
   }
 }

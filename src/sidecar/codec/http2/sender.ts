@@ -16,7 +16,6 @@ import {
 } from './frame.ts'
 import type { HpackEncoder } from './hpack/encoder.ts'
 import { LiteralEncoder } from './literal-encoder.ts'
-import { JOIN_BYTES } from '../bytes.ts'
 import type { Output } from './output.ts'
 import { OPEN, type Http2Stream } from './stream.ts'
 
@@ -94,8 +93,7 @@ export class Sender {
       }
       if (at === end) return true
     }
-    if (end - at <= JOIN_BYTES) stream.queue.copy(buf, at, end)
-    else stream.queue.keep(buf, at, end)
+    stream.queue.copy(buf, at, end)
     this.#enlist(stream)
     return false
   }

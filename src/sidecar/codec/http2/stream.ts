@@ -19,7 +19,7 @@ import { ReceiveWindow } from './window.ts'
 export interface StreamHandler {
   /** A request's or response's head; clients: also 1xx ones. */
   onHead(stream: Http2Stream, head: Head, framing: BodyFraming): void
-  /** The bytes are the handler's only until it returns, unless there are more than JOIN_BYTES in a buffer of their own. */
+  /** The bytes are the handler's only until it returns. */
   onData(stream: Http2Stream, buf: Buffer, start: number, end: number): void
   onTrailers(stream: Http2Stream, head: Head): void
   /** The peer's message is whole. With our own end the stream is over. */
@@ -146,10 +146,7 @@ export class Http2Stream {
     this.#host.endHead(this, endStream)
   }
 
-  /**
-   * False: part of it waits, `onDrain` follows. Up to JOIN_BYTES are copied, more are kept by reference and must stay
-   * as they are.
-   */
+  /** False: part of it waits (as a copy), `onDrain` follows. */
   sendData(buf: Buffer, start: number, end: number): boolean {
     return this.#host.sendData(this, buf, start, end)
   }
