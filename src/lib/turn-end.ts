@@ -7,18 +7,14 @@ export interface TurnEndHandler {
   onTurnEnd(): void
 }
 
-let waiting: TurnEndHandler[] = []
-let spare: TurnEndHandler[] = []
+const waiting: TurnEndHandler[] = []
 
-/** Each caller once per turn: it remembers itself that it waits. */
+/** Each caller once per turn: it remembers itself that it waits. Who is called may have others called in the same turn. */
 export function atTurnEnd(handler: TurnEndHandler): void {
   if (waiting.push(handler) === 1) setImmediate(run)
 }
 
 function run(): void {
-  const list = waiting
-  waiting = spare
-  for (let i = 0; i < list.length; i++) list[i]!.onTurnEnd()
-  while (list.length > 0) list.pop() // setting a length costs
-  spare = list
+  for (let i = 0; i < waiting.length; i++) waiting[i]!.onTurnEnd()
+  while (waiting.length > 0) waiting.pop() // setting a length costs
 }

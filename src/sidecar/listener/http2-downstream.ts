@@ -5,6 +5,7 @@
  *   OPEN --drain, idle--> DRAINING (GOAWAY) --no stream left--> CLOSED     OPEN --fault--> CLOSING (GOAWAY, lingers) --> CLOSED
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
+import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { fieldsOf } from '../codec/head.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
@@ -15,8 +16,8 @@ import { Session } from '../codec/http2/session.ts'
 import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import { openTransport } from '../transport/open.ts'
-import type { Transport, TransportHandler } from '../transport/transport.ts'
-import { TurnWriter } from '../transport/turn-writer.ts'
+import { FULL_READ_BYTES, type Transport, type TransportHandler } from '../transport/transport.ts'
+import { SESSION_BUFFER_BYTES, TurnWriter } from '../transport/turn-writer.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 import { HeadTexts } from './head-texts.ts'
 import { Http2Exchange, type Http2ExchangeOwner } from './http2-exchange.ts'
@@ -32,7 +33,9 @@ const CLOSED = 3
 const MAX_SPARE = 64
 const LOOK_MS = 1000
 
-export class Http2Downstream implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner {
+export class Http2Downstream
+  implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner, TurnEndHandler
+{
   readonly settings: HttpSettings
   readonly info: ConnectionInfo
   readonly texts = new HeadTexts()
@@ -43,6 +46,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   readonly #active: Http2Exchange[] = []
   readonly #spare: Http2Exchange[] = []
   readonly #touched: Http2Exchange[] = []
+  #endsReadLater = false
   readonly #timer = new TimerEntry(() => this.#onTimer())
   readonly #shutdown = new TimerEntry(() => this.#onShutdown())
   #state = OPEN
@@ -62,7 +66,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     this.#owner = owner
     const { nowMs, wheel } = settings.proxy
     const { http2, common, bufferLimitBytes, delayedCloseTimeoutMs } = settings.protocol
-    const transport = openTransport(link, bufferLimitBytes)
+    const transport = openTransport(link, bufferLimitBytes ?? SESSION_BUFFER_BYTES)
     this.#transport = transport
     this.#linger = new Linger(transport, wheel, delayedCloseTimeoutMs)
     this.#stall = new StallGuard(
@@ -130,6 +134,17 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
       return
     }
     const at = this.#session.receiveSome(buf, 0, end)
+    if (end < FULL_READ_BYTES) this.onTurnEnd()
+    else if (!this.#endsReadLater) {
+      this.#endsReadLater = true
+      atTurnEnd(this)
+    }
+    if (at < end) this.#later(Buffer.from(buf.subarray(at, end)))
+  }
+
+  /** All that has come in this turn is in: those who got something of it write it once. */
+  onTurnEnd(): void {
+    this.#endsReadLater = false
     const touched = this.#touched
     for (let i = 0; i < touched.length; i++) {
       const exchange = touched[i]!
@@ -139,7 +154,6 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
       if (wasReleased) this.#keep(exchange)
     }
     while (touched.length > 0) touched.pop() // setting a length costs
-    if (at < end) this.#later(Buffer.from(buf.subarray(at, end)))
   }
 
   /** The rest of a read has its turn after those of other connections. */

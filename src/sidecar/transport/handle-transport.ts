@@ -218,7 +218,7 @@ export class HandleTransport implements Transport {
   }
 
   readonly #onRoom = (): void => {
-    if (!this.#isFull || this.#closed || this.bufferedBytes > HIGH_WATER_BYTES / 2) return
+    if (!this.#isFull || this.#closed || this.bufferedBytes > this.#highWaterBytes / 2) return
     this.#isFull = false
     this.#handler?.onDrain()
   }

@@ -127,6 +127,7 @@ export class Writer implements ByteSink {
     }
     const slab = takeSlab(pending + bytes)
     if (pending > 0) this.#slab.copy(slab, 0, this.#start, this.#at)
+    if (this.#transport.heldBytes === 0) giveSlab(this.#slab)
     this.#slab = slab
     this.#start = 0
     this.#at = pending

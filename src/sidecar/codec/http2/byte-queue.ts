@@ -2,8 +2,11 @@
  * Body bytes that wait, in either direction, as copies: small pieces are joined, so that a peer's one-byte frames cost
  * one byte each. In: ranges. Out: ranges, in order. Owns its chunks.
  */
+import { SLAB_BYTES, takeSlab } from '../slabs.ts'
+
 const FIRST_CHUNK_BYTES = 1024
-const CHUNK_BYTES = 16 * 1024
+/** More than this in a first piece is the beginning of more. */
+const SMALL_BYTES = 4096
 
 export class ByteQueue {
   bytes = 0
@@ -27,11 +30,9 @@ export class ByteQueue {
     let from = start
     while (from < end) {
       if (this.#room === 0) {
-        const size = Math.max(
-          Math.min(end - from, CHUNK_BYTES),
-          this.#chunks.length === 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES,
-        )
-        this.#chunks.push(Buffer.allocUnsafe(size))
+        const isSmall = this.#chunks.length === 0 && end - from <= SMALL_BYTES
+        const size = isSmall ? Math.max(FIRST_CHUNK_BYTES, end - from) : SLAB_BYTES
+        this.#chunks.push(isSmall ? Buffer.allocUnsafe(size) : takeSlab(size))
         this.#ends.push(0)
         this.#room = size
       }
@@ -45,15 +46,15 @@ export class ByteQueue {
     }
   }
 
-  /** The next `bytes` of the first chunk are done with. */
-  skip(bytes: number): void {
+  /** The next `bytes` of the first chunk are done with. Returns the chunk if that was all of it. */
+  skip(bytes: number): Buffer | null {
     this.bytes -= bytes
     this.at += bytes
-    if (this.at < this.#ends[0]!) return
-    this.#chunks.shift()
+    if (this.at < this.#ends[0]!) return null
     this.#ends.shift()
     this.at = 0
-    if (this.#chunks.length === 0) this.#room = 0
+    if (this.#chunks.length === 1) this.#room = 0
+    return this.#chunks.shift()!
   }
 
   clear(): void {

@@ -16,6 +16,7 @@ import {
 } from './frame.ts'
 import type { HpackEncoder } from './hpack/encoder.ts'
 import { LiteralEncoder } from './literal-encoder.ts'
+import { giveSlab } from '../slabs.ts'
 import type { Output } from './output.ts'
 import { OPEN, type Http2Stream } from './stream.ts'
 
@@ -141,7 +142,8 @@ export class Sender {
     const last = queue.bytes === bytes
     const ends = last && stream.endQueued && stream.trailerBlock === null
     this.#frame(stream, ends ? END_STREAM : 0, chunk, at, at + bytes)
-    queue.skip(bytes)
+    const done = queue.skip(bytes)
+    if (done !== null) giveSlab(done)
     if (!last) {
       if (stream.sendWindowBytes <= 0) this.#unlist(stream)
       else this.#ready = stream.next
