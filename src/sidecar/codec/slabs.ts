@@ -6,7 +6,7 @@
 
 /** A turn's small messages; what a read brings, in one frame; a turn's output of a link. With how many are kept. */
 const CLASSES = [
-  { bytes: 16 * 1024, maxFree: 64, free: [] as Buffer[] },
+  { bytes: 16 * 1024, maxFree: 128, free: [] as Buffer[] },
   { bytes: 72 * 1024, maxFree: 16, free: [] as Buffer[] },
   { bytes: 288 * 1024, maxFree: 4, free: [] as Buffer[] },
 ]

@@ -48,6 +48,7 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
   readonly localAddress: string
   readonly encoder: Http1HeadEncoder
   reused = false
+  readonly canRefuse = false
   /** Not to be used again after this exchange: older certificate, endpoint gone. */
   retired = false
   idleSinceMs = 0

@@ -34,6 +34,7 @@ export interface Http2RequestOwner {
 export class Http2Request implements UpstreamExchange, StreamHandler {
   readonly encoder: Http2HeadEncoder
   reused = false
+  readonly canRefuse = true
   /** In the list of those touched in this read. */
   isTouched = false
   readonly #owner: Http2RequestOwner

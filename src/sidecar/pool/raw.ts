@@ -14,6 +14,7 @@ export class RawConnection implements UpstreamBody, TransportHandler {
   readonly peerId: string
   readonly localAddress: string
   readonly reused = false
+  readonly canRefuse = false
   readonly #transport: Transport
   readonly #writer: Writer
   readonly #onClosed: () => void

@@ -18,6 +18,8 @@ export interface UpstreamBody {
   readonly localAddress: string
   /** Its connection has served a request before, and nothing of an answer has come: it may have been stale. */
   readonly reused: boolean
+  /** It can tell that it has not looked at a request (HTTP/2: REFUSED_STREAM, GOAWAY). */
+  readonly canRefuse: boolean
   sendBody(buf: Buffer, start: number, end: number): void
   /** Only before `sendEnd`. */
   sendTrailers(head: Head): void

@@ -4,6 +4,7 @@
  * Source: Envoy, "x-envoy-retry-on", RetryBackOff; RFC 9110 section 9.2.2 for idempotent methods.
  */
 import type { Endpoint } from '../cluster/endpoint.ts'
+import type { UpstreamBody } from '../pool/upstream.ts'
 import type { RetryPolicy } from '../route/action.ts'
 import type { Fault } from './local-reply.ts'
 import { Replay } from './replay.ts'
@@ -62,6 +63,11 @@ export class Attempts {
 
   wantsAfterStatus(status: number): boolean {
     return this.#policy !== null && this.#policy.onStatus(status) && this.replay.isComplete
+  }
+
+  /** Whether what is sent to `upstream` may have to be sent again, by this policy or by `mayReplace`. */
+  mayRepeat({ canRefuse, reused }: UpstreamBody, method: string): boolean {
+    return this.#policy !== null || canRefuse || (reused && IDEMPOTENT.has(method))
   }
 
   /**

@@ -117,6 +117,7 @@ export class UpstreamSide implements UpstreamHandler {
     upstream.beginRequest(request.framing!)
     encodeRequest(upstream.encoder, request.head!, request.framing!, x, this.#settings, this.#info, marks)
     if (!this.attempts.replay.isEmpty) this.#sendAgain()
+    if (!this.attempts.mayRepeat(upstream, x.method)) this.attempts.replay.drop()
     if (request.isDone) upstream.sendEnd()
     const { perTryTimeoutMs } = this.attempts
     if (perTryTimeoutMs > 0) this.#deadlines.armTry(perTryTimeoutMs)
@@ -125,12 +126,12 @@ export class UpstreamSide implements UpstreamHandler {
     else this.#peer.resumeRequest()
   }
 
-  /** A CONNECT that ends here: what follows is not HTTP, on either side. */
   /** What another attempt has sent already; this one may end meanwhile. */
   #sendAgain(): void {
     this.attempts.replay.sendAgain({ onBody: (buf, start, end) => this.#upstream?.sendBody(buf, start, end) })
   }
 
+  /** A CONNECT that ends here: what follows is not HTTP, on either side. */
   onConnected(upstream: UpstreamBody): void {
     this.#connected(upstream)
     this.#becomeTunnel(CONNECTED, 200)

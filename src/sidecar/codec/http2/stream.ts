@@ -10,7 +10,7 @@
 import type { BodyFraming, BodyKind } from '../body.ts'
 import { BODY_NONE } from '../body.ts'
 import { Head } from '../head.ts'
-import { ByteQueue } from './byte-queue.ts'
+import { ByteQueue } from '../byte-queue.ts'
 import type { ErrorCode } from './errors.ts'
 import type { HeaderName } from '../names.ts'
 import type { PseudoName } from './hpack/fields.ts'

@@ -2,7 +2,8 @@
  * Body bytes that wait, in either direction, as copies: small pieces are joined, so that a peer's one-byte frames cost
  * one byte each. In: ranges. Out: ranges, in order. Owns its chunks.
  */
-import { SLAB_BYTES, takeSlab } from '../slabs.ts'
+import type { BodySink } from './body.ts'
+import { giveSlab, SLAB_BYTES, takeSlab } from './slabs.ts'
 
 const FIRST_CHUNK_BYTES = 1024
 /** More than this in a first piece is the beginning of more. */
@@ -55,6 +56,17 @@ export class ByteQueue {
     this.at = 0
     if (this.#chunks.length === 1) this.#room = 0
     return this.#chunks.shift()!
+  }
+
+  /** All of it, which stays. */
+  show(sink: BodySink): void {
+    for (let i = 0; i < this.#chunks.length; i++) sink.onBody(this.#chunks[i]!, i === 0 ? this.at : 0, this.#ends[i]!)
+  }
+
+  /** Clears it; nobody reads its chunks any more, so that others may have them. */
+  release(): void {
+    for (let i = 0; i < this.#chunks.length; i++) giveSlab(this.#chunks[i]!)
+    this.clear()
   }
 
   clear(): void {
