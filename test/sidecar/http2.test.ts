@@ -188,6 +188,10 @@ void t.test('trailers pass where both ends take them', async (t) => {
   t.match(await exchangeBytes(rig.port, request.replace('TE: trailers\r\n', '')), /\r\n0\r\n\r\n$/)
 })
 
+const WEBSOCKET =
+  'GET /ws HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'
+
 void t.test('WebSocket over the link, from HTTP/1.1 and from HTTP/2', async (t) => {
   const app = http.createServer()
   app.on('upgrade', (req, socket) => {
@@ -199,10 +203,7 @@ void t.test('WebSocket over the link, from HTTP/1.1 and from HTTP/2', async (t) 
   })
   const { port, client } = await pair(t, await listen(app), 'http1')
   t.teardown(() => app.close())
-  const handshake =
-    'GET /ws HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'
-  const text = await exchangeBytes(port, `${handshake}ping`, true)
+  const text = await exchangeBytes(port, `${WEBSOCKET}ping`, true)
   t.match(text, /^HTTP\/1\.1 101 [^]*s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=[^]*\r\n\r\nhelloping$/)
   t.match(await client.records.at(0), { responseCode: 101, bytesReceived: 4, bytesSent: 9 })
   const stream = connect(t, port).request({
@@ -220,6 +221,83 @@ void t.test('WebSocket over the link, from HTTP/1.1 and from HTTP/2', async (t) 
     if (got === 'helloover h2') stream.end()
   }
   t.equal(got, 'helloover h2')
+})
+
+const ENABLE_CONNECT_PROTOCOL = 8
+
+/** A sidecar before an HTTP/2 server of which only bytes are known. */
+async function before(t: Test, app: (socket: net.Socket) => void): Promise<Plane & { http: number }> {
+  const server = net.createServer((socket) => app(socket.on('error', () => {})))
+  const made = createPlane('client')
+  made.plane.setClusters([speaking('http2', staticCluster('app', await listen(server)))])
+  t.same(await made.plane.setListeners([httpListener('out', { routeConfig: routes('r', forward('app')) })]), [])
+  t.teardown(async () => {
+    await made.plane.drain(0)
+    server.close()
+  })
+  return { ...made, http: made.port('out') }
+}
+
+/** Says that a stream is answered by 200, and no more. */
+const OK = Buffer.of(0x88)
+
+void t.test('an upgrade is sent only to a peer that takes extended CONNECT', async (t) => {
+  let streams = 0
+  const { http: port, records } = await before(t, (socket) => {
+    const reader = new wire.FrameReader()
+    let skip = wire.PREFACE.length
+    socket.write(wire.settings())
+    socket.on('data', (chunk: Buffer) => {
+      const rest = chunk.subarray(skip)
+      skip = Math.max(0, skip - chunk.length)
+      for (const { type, stream } of reader.push(rest)) {
+        if (type !== wire.FRAME.HEADERS) continue
+        streams++
+        socket.write(wire.headers(stream, OK))
+      }
+    })
+  })
+  const answer = await exchangeBytes(
+    port,
+    WEBSOCKET + WEBSOCKET.replace(/Connection.*\r\nUpgrade/, 'Connection: close\r\nX'),
+  )
+  t.match(answer, /^HTTP\/1\.1 503 [^]*reset reason: extended CONNECT not supported[^]*HTTP\/1\.1 200 /)
+  t.equal(streams, 1, 'the plain request only')
+  t.match(await records.at(0), {
+    responseFlags: 'UR',
+    responseCodeDetails: 'upstream_reset_before_response_started{extended_connect_not_supported}',
+  })
+})
+
+void t.test('an upgrade waits for the SETTINGS that say whether it may go', async (t) => {
+  const seen: number[] = []
+  let connections = 0
+  let tell: () => void = () => {}
+  const { http: port } = await before(t, (socket) => {
+    connections++
+    const reader = new wire.FrameReader()
+    let skip = wire.PREFACE.length
+    tell = () => socket.write(wire.settings([ENABLE_CONNECT_PROTOCOL, 1]))
+    socket.on('data', (chunk: Buffer) => {
+      const rest = chunk.subarray(skip)
+      skip = Math.max(0, skip - chunk.length)
+      for (const { type, stream } of reader.push(rest)) {
+        if (type !== wire.FRAME.HEADERS) continue
+        seen.push(stream)
+        if (seen.length === 3)
+          socket.write(Buffer.concat([wire.headers(stream, OK, false), wire.data(stream, 'hello', true)]))
+      }
+    })
+  })
+  const tunnel = exchangeBytes(port, WEBSOCKET, true)
+  // behind it on the same link, and there before it
+  const session = connect(t, port)
+  for (const path of ['/1', '/2']) session.request({ ':path': path, ':authority': 'server' }).on('error', () => {})
+  while (seen.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  t.equal(connections, 1)
+  tell()
+  t.match(await tunnel, /^HTTP\/1\.1 101 [^]*\r\n\r\nhello$/)
+  t.same(seen, [1, 3, 5])
 })
 
 void t.test('hundreds of cancelled requests in one TLS read are taken in order', async (t) => {

@@ -40,6 +40,8 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   readonly peerId: string
   readonly localAddress: string
   isGone = false
+  /** The peer's first SETTINGS are in. */
+  isReady = false
   hasServed = false
   idleSinceMs = 0
   numRequests = 0
@@ -79,6 +81,10 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   }
   get isIdle(): boolean {
     return this.#session.numStreams === 0
+  }
+  /** Its peer knows extended CONNECT; not before `isReady` (RFC 8441 section 3). */
+  get takesUpgrades(): boolean {
+    return this.#session.peerTakesConnectProtocol
   }
   /** Bytes of either direction that wait in it. */
   get bufferedBytes(): number {
@@ -144,6 +150,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   }
 
   onReady(): void {
+    this.isReady = true
     this.#owner.onRoom(this)
   }
 

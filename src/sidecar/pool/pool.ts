@@ -87,8 +87,8 @@ export class Pool implements Http1Owner, Http2Owner {
   // hot: the first branches only
   acquire(handler: UpstreamHandler, fresh: boolean): void {
     const link = this.#links.length === 0 || !this.#maySpeak(handler, true) ? undefined : this.#openLink()
-    if (link !== undefined) {
-      link.start(handler)
+    if (link !== undefined && (handler.upgrade === '' || link.isReady)) {
+      this.#start(link, handler)
       return
     }
     if (this.#maySpeak(handler, false)) {
@@ -103,6 +103,12 @@ export class Pool implements Http1Owner, Http2Owner {
       }
     }
     this.#waitFor(handler)
+  }
+
+  /** An upgrade is sent only to a peer that has said that it takes some: others would see a malformed request. */
+  #start(link: Http2Link, handler: UpstreamHandler): void {
+    if (handler.upgrade === '' || link.takesUpgrades) link.start(handler)
+    else handler.onPoolFailure('no_upgrades', '')
   }
 
   /** Whether an exchange of this handler may go over HTTP/2 (else: over HTTP/1.1). */
@@ -206,9 +212,9 @@ export class Pool implements Http1Owner, Http2Owner {
 
   onRoom(link: Http2Link): void {
     while (link.canOpen) {
-      const waiter = this.#nextWaiter(true)
+      const waiter = this.#nextWaiter(true, link.isReady)
       if (waiter === undefined) return
-      link.start(waiter)
+      this.#start(link, waiter)
     }
     this.#dialForWaiters()
   }
@@ -243,8 +249,9 @@ export class Pool implements Http1Owner, Http2Owner {
     this.#dialForWaiters()
   }
 
-  #nextWaiter(http2: boolean): UpstreamHandler | undefined {
-    const at = this.#waiters.findIndex((waiter) => this.#maySpeak(waiter, http2))
+  /** `upgrades`: those may be among them. */
+  #nextWaiter(http2: boolean, upgrades = true): UpstreamHandler | undefined {
+    const at = this.#waiters.findIndex((w) => this.#maySpeak(w, http2) && (upgrades || w.upgrade === ''))
     if (at < 0) return undefined
     this.#limits.numPending--
     return this.#waiters.splice(at, 1)[0]
@@ -254,8 +261,10 @@ export class Pool implements Http1Owner, Http2Owner {
   #dialForWaiters(): void {
     let wanted = 0
     let sharing = 0
+    // an upgrade waits for the SETTINGS of a link that is there
+    const opening = this.#links.some((link) => !link.isReady && !link.isRetired)
     for (const waiter of this.#waiters) {
-      if (this.#maySpeak(waiter, true)) sharing = 1
+      if (this.#maySpeak(waiter, true)) sharing = waiter.upgrade !== '' && opening ? sharing : 1
       else wanted++
     }
     if (sharing === 1 && this.#links.filter((link) => !link.isRetired).length < MAX_LINKS) wanted++

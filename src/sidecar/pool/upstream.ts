@@ -9,7 +9,8 @@ import type { ConnectFault } from './dial.ts'
 
 /** `refused_stream`: the peer has not begun with it, so anything may be sent again. */
 export type ResetFault = 'connection_termination' | 'protocol_error' | 'remote_reset' | 'refused_stream'
-export type PoolFault = ConnectFault | 'overflow'
+/** `no_upgrades`: the peer speaks HTTP/2 without extended CONNECT. */
+export type PoolFault = ConnectFault | 'overflow' | 'no_upgrades'
 
 /** Bytes to and from an upstream, whatever frames them. */
 export interface UpstreamBody {

@@ -23,6 +23,7 @@ export type Fault =
   | 'remote_reset'
   | 'refused_stream'
   | 'overflow'
+  | 'no_upgrades'
   | 'refused_target'
   | 'idle_timeout'
   | 'route_timeout'
@@ -94,6 +95,12 @@ const TABLE: Record<Fault, FaultRow> = {
   ),
   protocol_error: reset(502, 'UPE', 'protocol error', 'upstream_reset_before_response_started{protocol_error}'),
   overflow: reset(503, 'UO', 'overflow', 'upstream_reset_before_response_started{overflow}'),
+  no_upgrades: reset(
+    503,
+    'UR',
+    'extended CONNECT not supported',
+    'upstream_reset_before_response_started{extended_connect_not_supported}',
+  ),
   refused_target: row(403, '', 'forward_proxy_target_refused', 'target refused'),
   idle_timeout: row(504, 'SI', 'stream_idle_timeout', 'stream timeout'),
   route_timeout: row(504, 'UT', 'response_timeout', 'upstream request timeout'),
