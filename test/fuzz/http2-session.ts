@@ -111,6 +111,7 @@ class Trial {
       { role: one.role, budgets: one.steps.length % 2 === 0 ? STRANGER_BUDGETS : MESH_PEER_BUDGETS, nowMs: () => 0 },
       {
         onRequest: (stream) => this.#own(stream),
+        onRefused: () => {},
         onReady: () => this.events.push('ready'),
         onGoaway: (last, code) => this.events.push(`goaway ${last} ${code}`),
         onOutput: () => {},

@@ -295,7 +295,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   #refuseBody(status: Verdict): void {
     const answered = this.#stream.isActive && this.#stream.x.responseCode !== 0
     const isDiscarded = !this.#stream.isActive
-    this.#stream.onRequestError(status)
+    this.#stream.onRequestError(status, CODEC_ERROR)
     if (answered) this.#answer.abort()
     else {
       if (!isDiscarded) this.#answer.refuse(status)

@@ -14,6 +14,7 @@ import { NO_ERROR } from '../codec/http2/errors.ts'
 import type { SessionHandler } from '../codec/http2/options.ts'
 import { Session } from '../codec/http2/session.ts'
 import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
+import type { Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import { openTransport } from '../transport/open.ts'
 import { FULL_READ_BYTES, type Transport, type TransportHandler } from '../transport/transport.ts'
@@ -175,6 +176,13 @@ export class Http2Downstream
     const max = this.settings.protocol.common.maxRequestsPerConnection
     if (max > 0 && ++this.#numRequests >= max) this.drain()
     return exchange
+  }
+
+  /** A malformed request is one all the same, to those who count. */
+  onRefused(verdict: Verdict, details: string): void {
+    const exchange = this.#spare.pop() ?? new Http2Exchange(this)
+    exchange.recordRefused(verdict, details)
+    this.#keep(exchange)
   }
 
   touch(exchange: Http2Exchange): void {

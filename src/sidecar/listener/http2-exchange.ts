@@ -6,12 +6,13 @@ import { BODY_LENGTH, BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { OwnField } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
 import { NO_FIELDS } from '../codec/http1/encode.ts'
-import { CANCEL, type ErrorCode, INTERNAL_ERROR, NO_ERROR } from '../codec/http2/errors.ts'
+import { CANCEL, type ErrorCode, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from '../codec/http2/errors.ts'
 import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
+import { INVALID_MESSAGE } from '../codec/http2/message-reader.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import { dropForbiddenTrailers } from '../codec/trailers.ts'
 import { readUnderscores } from '../codec/underscores.ts'
-import { BAD_MESSAGE } from '../codec/verdict.ts'
+import { BAD_MESSAGE, MALFORMED, type Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
 import { encodeInterim, encodeOwnFields, encodeResponseFields } from '../stream/headers.ts'
@@ -33,6 +34,8 @@ export interface Http2ExchangeOwner {
 
 const NOT_ALLOWED = 405
 const NOT_IMPLEMENTED = 501
+/** A request that no status answers. */
+const RESET = 0
 
 export class Http2Exchange implements DownstreamPeer, StreamHandler {
   /** In the list of those touched in this read. */
@@ -156,11 +159,12 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     this.#stream.onRequestEnd()
   }
 
-  onReset(): void {
+  onReset(_h2: Http2Stream, code: ErrorCode, remote: boolean): void {
     this.#h2 = null
     this.#pace?.end()
     this.#stall?.stop()
-    this.#stream.onDownstreamGone()
+    if (code === PROTOCOL_ERROR && !remote) this.#stream.onRequestError(RESET, INVALID_MESSAGE)
+    else this.#stream.onDownstreamGone()
     this.#owner.release(this)
   }
 
@@ -273,6 +277,14 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   cancel(): void {
     this.#stream.onDownstreamGone()
     this.#end(CANCEL)
+  }
+
+  /** The session has refused a request's head: those that only a reset answers have no status. */
+  recordRefused(verdict: Verdict, details: string): void {
+    const { x } = this.#stream
+    x.reset()
+    x.httpVersion = 'HTTP/2'
+    this.#stream.onRefused(verdict === MALFORMED ? RESET : verdict, 'DPE', details)
   }
 
   /** A request that no stream has seen. */

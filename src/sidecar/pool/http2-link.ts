@@ -149,6 +149,8 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     return NOBODY // servers open no streams: the session refuses them
   }
 
+  onRefused(): void {}
+
   onReady(): void {
     this.isReady = true
     this.#owner.onRoom(this)

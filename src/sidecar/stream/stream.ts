@@ -128,11 +128,11 @@ export class Stream implements UpstreamOutcome, DeadlineHandler {
   }
 
   /** The request's body is not well formed; the peer answers if it still can. */
-  onRequestError(status: number): void {
+  onRequestError(status: number, details: string): void {
     if (!this.isActive) return
     if (this.#request.phase !== RESPONDING) this.x.responseCode = status
     this.#upstream.giveUp()
-    markOutcome(this.x, 'DPE', 'http1.codec_error')
+    markOutcome(this.x, 'DPE', details)
     this.#record()
   }
 

@@ -23,6 +23,8 @@ export interface FrontInit {
   action?: envoy.config.route.v3.RouteAction
   routes?: XdsRoute[]
   cluster?: XdsCluster
+  /** For callers from outside. */
+  inbound?: boolean
   /** Of upstream connections. */
   upstream?: envoy.extensions.upstreams.http.v3.HttpProtocolOptions
 }
@@ -51,8 +53,9 @@ export async function front(t: Test, app: http.RequestListener | net.Server, ini
     : {}
   plane.plane.setClusters([{ ...staticCluster('app', appPort), ...init.cluster, ...options }])
   plane.plane.setRoutes([routes('all', ...(init.routes ?? [forward('app', {}, init.action)]))])
+  const { inbound = false } = init
   const manager = init.manager === undefined ? {} : { manager: init.manager }
-  t.same(await plane.plane.setListeners([httpListener('http', { rds: 'all', ...manager })]), [])
+  t.same(await plane.plane.setListeners([httpListener('http', { rds: 'all', inbound, ...manager })]), [])
   t.teardown(async () => {
     await plane.plane.drain(0)
     if (server instanceof http.Server) server.closeAllConnections()

@@ -1,13 +1,17 @@
 /* oxlint-disable no-control-regex -- frames of HTTP/2 are matched as bytes */
 /** Limits and deadlines of connections that are accepted, HTTP/1.1 and HTTP/2, by a clock that the test moves. */
+import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import * as h2 from '../../helpers/h2-wire.ts'
 import { createPlane, exchangeBytes, httpListener, NO_CREDENTIALS, routes } from '../../helpers/data-plane.ts'
 import { eventually, front, get, settled, Wire } from './front.ts'
 
 const ok: http.RequestListener = (req, res) => void req.resume().on('end', () => res.end('ok'))
+const INVALID_MESSAGE = 'http2.violation.of.messaging.rule'
+const TOO_LARGE = 'http2.too_many_headers'
 const CLOSED = /connection: close\r\n/
 
 function session(t: Test, port: number, options: http2.ClientSessionOptions = {}): http2.ClientHttp2Session {
@@ -312,6 +316,44 @@ t.test('what is refused while its head is read is counted and logged', async (t)
   clock.advance(61_000)
   t.match(await slow.end(), / 408 /)
   t.match(await records.at(n + 2), { responseCode: 408, responseCodeDetails: 'request_header_timeout' })
+})
+
+t.test('the same over HTTP/2, as far as a connection may do it', async (t) => {
+  const { http: port, records } = await front(t, ok, { inbound: true })
+  const open = (...frames: Buffer[]): net.Socket => {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+    t.teardown(() => socket.destroy())
+    socket.write(Buffer.concat([h2.PREFACE, h2.settings(), ...frames]))
+    return socket
+  }
+  const fields = (...more: [string, string][]): Buffer => h2.block(h2.requestFields('GET', '/', ...more))
+  for (const [name, frames, wanted] of [
+    ['upper case', [h2.headers(1, fields(['Bad', 'x']))], [0, 'http2.invalid.header.field']],
+    ['a length without a body', [h2.headers(1, fields(['content-length', '5']))], [0, INVALID_MESSAGE]],
+    [
+      'more than its length',
+      [h2.headers(1, fields(['content-length', '1']), false), h2.data(1, 'more')],
+      [0, INVALID_MESSAGE],
+    ],
+    [
+      'too many',
+      [h2.headers(1, fields(...Array.from({ length: 300 }, (): [string, string] => ['x', ''])))],
+      [431, TOO_LARGE],
+    ],
+  ] as const) {
+    const n = records.ended.length
+    const socket = open(...frames)
+    const { responseCode, responseCodeDetails, responseFlags, httpVersion } = await records.at(n)
+    t.same([responseCode, responseCodeDetails], wanted, name)
+    t.same([responseFlags, httpVersion], ['DPE', 'HTTP/2'])
+    socket.destroy()
+  }
+  const before = records.ended.length
+  const bad = fields(['Bad', 'x'])
+  const socket = open(...Array.from({ length: 5000 }, (_, i) => h2.headers(2 * i + 1, bad)))
+  socket.resume()
+  await once(socket, 'end')
+  t.equal(records.ended.length - before, 1001, 'and no more')
 })
 
 t.test('one source may have so many connections', async (t) => {

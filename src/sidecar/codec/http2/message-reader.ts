@@ -27,6 +27,10 @@ const PRIORITY_BYTES = 5
 /** Encoded blocks over this are not even decoded: literals are never longer than what they stand for by so much. */
 const BLOCK_FACTOR = 4
 const EMPTY = Buffer.alloc(0)
+/** Envoy's words for why a request is refused. */
+const INVALID_FIELD = 'http2.invalid.header.field'
+export const INVALID_MESSAGE = 'http2.violation.of.messaging.rule'
+const TOO_LARGE = 'http2.too_many_headers'
 
 export class MessageReader {
   /** The stream whose header block goes on in CONTINUATION; 0: none. */
@@ -139,11 +143,16 @@ export class MessageReader {
       core.abandon(stream, PEER_DONE, NO_ERROR, false, false)
       return
     }
-    if (verdict === DONE) verdict = readRequest(stream, ends, limits.enableConnectProtocol)
+    let details = INVALID_FIELD
+    if (verdict === DONE) {
+      verdict = readRequest(stream, ends, limits.enableConnectProtocol)
+      details = INVALID_MESSAGE
+    }
     core.register(stream, id)
     stream.headSeen = true
     if (verdict !== DONE) {
       stream.remoteEnded = ends
+      handler.onRefused(verdict, verdict === HEADERS_TOO_LARGE ? TOO_LARGE : details)
       this.#refuseMessage(stream, verdict)
       return
     }

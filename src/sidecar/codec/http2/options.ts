@@ -4,6 +4,7 @@ import type { AbuseBudgets } from './abuse.ts'
 import type { ErrorCode } from './errors.ts'
 import { DEFAULT_MAX_FRAME_BYTES } from './frame.ts'
 import type { Http2Stream, StreamHandler } from './stream.ts'
+import type { Verdict } from '../verdict.ts'
 
 export interface SessionLimits {
   /** Of streams that the peer opens; enforced from the first one on. */
@@ -51,6 +52,8 @@ export interface SessionOptions {
 export interface SessionHandler {
   /** Servers: a request's head is whole and right; its stream's `onHead` follows. */
   onRequest(stream: Http2Stream): StreamHandler
+  /** Servers: a request's head is against the rules, so that no stream's owner hears of it. Each costs a reset of the budget. */
+  onRefused(verdict: Verdict, details: string): void
   /** The peer's first SETTINGS are in. */
   onReady(): void
   onGoaway(lastStreamId: number, code: ErrorCode): void

@@ -102,6 +102,8 @@ export class SessionRecorder implements SessionHandler {
   onRequestStream: ((recorder: Recorder, stream: Http2Stream) => void) | null = null
   onWake: (() => void) | null = null
 
+  onRefused(): void {}
+
   onRequest(stream: Http2Stream): StreamHandler {
     const recorder = new Recorder()
     this.requests.push(recorder)
