@@ -22,6 +22,8 @@ export class Exchange {
   method = ''
   path = ''
   authority = ''
+  /** Of the connection that it came on. */
+  scheme: 'http' | 'https' = 'http'
   /** `HTTP/1.1`, `HTTP/2` */
   httpVersion = ''
   /** The program at its beginning spoke HTTP/2, whatever the proxies between speak. */
@@ -92,6 +94,7 @@ export class Exchange {
     this.method = ''
     this.path = ''
     this.authority = ''
+    this.scheme = 'http'
     this.httpVersion = ''
     this.cameAsHttp2 = false
     this.requestId = ''

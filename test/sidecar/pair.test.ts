@@ -1,4 +1,5 @@
 /** Two data planes with mutual TLS between them, as a client's and a server's sidecar. */
+import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import tls from 'node:tls'
@@ -83,6 +84,28 @@ void t.test('mutual TLS between two sidecars, told in headers and records', asyn
   })
   t.equal(server.records.ended[0]!.requestId, client.records.ended[0]!.requestId)
   t.match(text, /\r\nserver: envoy\r\n/)
+})
+
+void t.test('x-forwarded-proto is what the first proxy saw, and what its client says before that', async (t) => {
+  const { seen, server, port } = await pair(t, 'STRICT', true)
+  await exchangeBytes(port, GET)
+  await exchangeBytes(port, GET.replace('Host', 'X-Forwarded-Proto: https\r\nHost'))
+  const own = credential('client')
+  const socket = tls.connect({
+    port: server.port('in'),
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    cert: own.certChainPem,
+    key: own.keyPem,
+    ALPNProtocols: ['istio-http/1.1'],
+  })
+  socket.write(GET.replace('/x', 'https://server/y'))
+  await once(socket.resume(), 'close')
+  await exchangeBytes(port, GET.replace('/x', 'https://server/y')) // refused: it did not come by TLS
+  t.same(
+    seen.map((headers) => headers['x-forwarded-proto']),
+    ['http', 'https', 'https'],
+  )
 })
 
 void t.test('STRICT refuses plaintext, PERMISSIVE takes it and knows nobody', async (t) => {

@@ -206,6 +206,7 @@ export class Listener implements ConnectionOwner {
       const link = plainLink(raw, seen, origin)
       link.socket = socket
       link.alpn = alpn
+      link.info.scheme = 'https'
       if (peer !== null) {
         link.info.peerId = peer.spiffeId
         link.lifeMs = peer.lifeMs
@@ -293,6 +294,7 @@ function plainLink(raw: net.Socket, seen: Seen, { source, local, originalDst }: 
     remote,
     peerId: '',
     sni: seen.sni,
+    scheme: 'http',
     originalDst,
     clientCert: '',
   }

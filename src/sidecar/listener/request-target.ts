@@ -18,7 +18,7 @@ export function resolveTarget(x: Exchange, target: string, info: ConnectionInfo,
   else {
     const parsed = parseTarget(x.method, target)
     // a plaintext listener cannot answer for https
-    if (parsed === undefined || parsed.scheme === 'https') return false
+    if (parsed === undefined || (parsed.scheme === 'https' && info.scheme === 'http')) return false
     path = parsed.path.charCodeAt(0) === SLASH ? readPath(x, parsed.path, rules) : parsed.path
     // absolute-form replaces Host: two readers must not go by two names
     if (parsed.form === 'absolute') x.authority = parsed.authority

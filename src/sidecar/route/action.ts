@@ -58,9 +58,14 @@ export function chooseCluster(action: ForwardAction, random: () => number): Clus
   return clusters[i]!
 }
 
-/** Location of a redirect. */
-export function redirectLocation(action: RedirectAction, authority: string, path: string): string {
-  const scheme = action.scheme === '' ? 'http' : action.scheme
+/** Location of a redirect; of a request that came by `requested`. */
+export function redirectLocation(
+  action: RedirectAction,
+  requested: 'http' | 'https',
+  authority: string,
+  path: string,
+): string {
+  const scheme = action.scheme === '' ? requested : action.scheme
   const colon = authority.lastIndexOf(':')
   const hasPort = colon > authority.lastIndexOf(']')
   const host = action.host === '' ? (hasPort ? authority.slice(0, colon) : authority) : action.host

@@ -62,7 +62,7 @@ function modelValue(name: string, x: Exchange, head: Head): string | undefined {
     case ':path':
       return x.path
     case ':scheme':
-      return 'http'
+      return x.scheme
     default:
       return head.getByName(name)
   }

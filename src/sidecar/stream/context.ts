@@ -61,6 +61,8 @@ export interface ConnectionInfo {
   /** SPIFFE ID of the caller, '' without mutual TLS. */
   peerId: string
   sni: string
+  /** `https` where the connection is TLS, whoever is at its other end. */
+  scheme: 'http' | 'https'
   /** Where a captured connection meant to go. */
   originalDst: IpAddress | null
   /** Our part of x-forwarded-client-cert, '' without mutual TLS. */

@@ -72,6 +72,7 @@ export function describeConnection(x: Exchange, { proxy, inbound }: HttpSettings
   x.downstreamLocalAddress = info.localAddress
   x.downstreamRemoteAddress = info.remoteAddress
   x.requestedServerName = info.sni
+  x.scheme = info.scheme
   if (!inbound) {
     x.source = proxy.self
     return

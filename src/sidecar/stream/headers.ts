@@ -92,7 +92,7 @@ export function encodeRequest(
   out.fields(head, trusted ? DROP_FROM_PEER : DROP_UNTRUSTED)
   if (framing.kind !== BODY_NONE || framing.hasLength)
     out.framing(framing.kind === BODY_NONE ? BODY_LENGTH : framing.kind, framing.lengthBytes)
-  if (head.find(FORWARDED_PROTO) < 0) out.field(X_FORWARDED_PROTO, 'http')
+  if (head.find(FORWARDED_PROTO) < 0) out.field(X_FORWARDED_PROTO, x.scheme)
   if (x.requestId !== '' && head.find(REQUEST_ID) < 0) out.uniqueField(X_REQUEST_ID, x.requestId)
   if (marks.attempt > 0) out.decimal(ATTEMPT_COUNT, marks.attempt)
   if (marks.expectedTimeoutMs > 0) out.decimal(EXPECTED_TIMEOUT, marks.expectedTimeoutMs)

@@ -151,7 +151,7 @@ export function localReply(fault: Fault, transport = '', retried = false): Local
 export function routeReply(action: DirectAction | RedirectAction, x: Exchange): LocalReply {
   const reply = { status: action.status, flag: '', details: 'direct_response' }
   if (action.kind === 'direct') return { ...reply, body: action.body, fields: action.body === '' ? [] : [TEXT_PLAIN] }
-  return { ...reply, body: '', fields: [[LOCATION, redirectLocation(action, x.authority, x.path)]] }
+  return { ...reply, body: '', fields: [[LOCATION, redirectLocation(action, x.scheme, x.authority, x.path)]] }
 }
 
 /** To a request that needs no route: what it says itself is the reason. */

@@ -159,14 +159,15 @@ void t.test('weights, redirects', async (t) => {
     [0, 0.2499, 0.25, 0.999].map((r) => chooseCluster(split, () => r).name),
     ['a', 'a', 'b', 'b'],
   )
-  for (const [redirect, authority, path, location] of [
-    [{ pathRedirect: '/new' }, 'a:8080', '/old?q', 'http://a:8080/new?q'],
-    [{ pathRedirect: '/new?x' }, 'a', '/old?q', 'http://a/new?x'],
-    [{ hostRedirect: 'b' }, 'a:8080', '/p', 'http://b/p'],
-    [{ schemeRedirect: 'https', portRedirect: 443 }, 'a:80', '/p', 'https://a/p'],
-    [{ prefixRewrite: '/v2/' }, 'a', '/v1/x?y', 'http://a/v2/x?y'],
+  for (const [redirect, scheme, authority, path, location] of [
+    [{ pathRedirect: '/new' }, 'http', 'a:8080', '/old?q', 'http://a:8080/new?q'],
+    [{ pathRedirect: '/new' }, 'https', 'a:443', '/old', 'https://a/new'],
+    [{ pathRedirect: '/new?x' }, 'http', 'a', '/old?q', 'http://a/new?x'],
+    [{ hostRedirect: 'b' }, 'http', 'a:8080', '/p', 'http://b/p'],
+    [{ schemeRedirect: 'https', portRedirect: 443 }, 'http', 'a:80', '/p', 'https://a/p'],
+    [{ prefixRewrite: '/v2/' }, 'http', 'a', '/v1/x?y', 'http://a/v2/x?y'],
   ] as const) {
     const action = compile({ match: { prefix: '/v1/' }, redirect })
-    t.equal(action.kind === 'redirect' ? redirectLocation(action, authority, path) : '', location)
+    t.equal(action.kind === 'redirect' ? redirectLocation(action, scheme, authority, path) : '', location)
   }
 })

@@ -82,7 +82,9 @@ t.test('a mutual TLS pair by certificate files; who has none, or another name, i
   if (!requireTool(t, 'openssl') || !requireTool(t, 'curl')) return
   const folder = makeCertificates(join(t.testdir({}), 'certs'))
   const strangers = makeCertificates(join(t.testdirName, 'strangers'))
-  const app = await startApp(t, (q, s) => s.end(String(q.headers['x-forwarded-client-cert'])))
+  const app = await startApp(t, (q, s) => {
+    s.end([q.headers['x-forwarded-client-cert'], q.headers['x-forwarded-proto']].join(' '))
+  })
   const down = tlsSocket('downstreamTls', {
     require_client_certificate: true,
     common_tls_context: commonTls(folder, 'server', 'client', {
@@ -102,7 +104,7 @@ t.test('a mutual TLS pair by certificate files; who has none, or another name, i
       [cluster('right', to, { ...up('server') }), cluster('wrong', to, { ...up('other') })],
     ),
   )
-  t.match(await get(client.ports.get('right') ?? 0), { status: 200, body: `URI=${SPIFFE}/client` })
+  t.match(await get(client.ports.get('right') ?? 0), { status: 200, body: `URI=${SPIFFE}/client http` })
   t.match(await get(client.ports.get('wrong') ?? 0), { status: 503, body: 'none of the names asked for' })
 
   const url = `https://server.example.com:${to}/`
@@ -113,7 +115,7 @@ t.test('a mutual TLS pair by certificate files; who has none, or another name, i
     '--key',
     join(dir, `${side}.key`),
   ]
-  t.match(await curl([...base, ...as(folder, 'client'), url]), { code: 0, body: `${SPIFFE}/client` })
+  t.match(await curl([...base, ...as(folder, 'client'), url]), { code: 0, body: `${SPIFFE}/client https` })
   t.not((await curl([...base, url])).code, 0, 'no certificate')
   t.not((await curl([...base, ...as(folder, 'server'), url])).code, 0, 'another name')
   t.not((await curl([...base, ...as(strangers, 'client'), url])).code, 0, 'another CA')
