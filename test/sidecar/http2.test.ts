@@ -457,6 +457,31 @@ void t.test('errors of the proxy are trailers-only answers to a gRPC client', as
   t.equal(answer.body.length, 0)
 })
 
+void t.test('the text of a direct response is whole whatever its letters, by each protocol', async (t) => {
+  const text = 'Grüße: 100 % 🎈'
+  const made = createPlane('client')
+  const direct = { name: 'own', match: { prefix: '/' }, directResponse: { status: 404, body: { inlineString: text } } }
+  await made.plane.setListeners([httpListener('out', { routeConfig: routes('r', direct) })])
+  t.teardown(() => made.plane.drain(0))
+  const port = made.port('out')
+  const length = Buffer.byteLength(text)
+  const wire1 = await exchangeBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  const [head = '', body = ''] = wire1.split('\r\n\r\n')
+  t.match(head, new RegExp(`content-length: ${length}\\b`))
+  t.equal(Buffer.from(body, 'latin1').toString(), text)
+  const session = connect(t, port)
+  const answer = await ask(session, {})
+  t.match(answer.headers, { ':status': 404, 'content-length': String(length) })
+  t.equal(answer.body.toString(), text)
+  const call = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' }
+  const { headers } = await ask(session, call, Buffer.alloc(5))
+  t.equal(decodeURIComponent(String(headers['grpc-message'])), text)
+  t.same(
+    made.records.ended.map((x) => x.bytesSent),
+    [length, length, 0],
+  )
+})
+
 void t.test('a client that resets a stream takes only its own request with it', async (t) => {
   let closed = 0
   const app = http.createServer((req, res) => {

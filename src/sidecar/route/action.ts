@@ -43,6 +43,7 @@ export interface RedirectAction {
 export interface DirectAction {
   kind: 'direct'
   status: number
+  /** Bytes, each of them a character. */
   body: string
 }
 

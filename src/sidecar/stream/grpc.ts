@@ -70,9 +70,9 @@ export function grpcStatusOf(status: number, flag: string): number {
   return OF_STATUS[status] ?? UNKNOWN
 }
 
-/** Printable ASCII but `%` stays (gRPC: Percent-Encoded). */
+/** Printable ASCII but `%` stays (gRPC: Percent-Encoded). `text`: bytes, as a reply's body. */
 function percentEncoded(text: string): string {
-  return Buffer.from(text, 'utf8').reduce(
+  return Buffer.from(text, 'latin1').reduce(
     (out, byte) =>
       out +
       (byte >= 0x20 && byte <= 0x7e && byte !== 0x25

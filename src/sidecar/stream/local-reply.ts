@@ -121,6 +121,7 @@ export interface LocalReply {
   status: number
   flag: string
   details: string
+  /** Bytes, each of them a character: so its length is the content's. */
   body: string
   /** Beside those that every response of ours has. */
   fields: readonly OwnField[]
@@ -142,7 +143,7 @@ export function localReply(fault: Fault, transport = '', retried = false): Local
   const marks = MARKS[fault] ?? []
   if (resetReason === '') return { status, flag, details, body, fields: body === '' ? marks : [TEXT_PLAIN, ...marks] }
   const again = retried ? 'retried and the latest ' : ''
-  const why = transport === '' ? '' : `, transport failure reason: ${transport}`
+  const why = transport === '' ? '' : `, transport failure reason: ${Buffer.from(transport).toString('latin1')}`
   const text = `upstream connect error or disconnect/reset before headers. ${again}reset reason: ${resetReason}${why}`
   return { status, flag, details, body: text, fields: [TEXT_PLAIN, ...marks] }
 }
