@@ -56,7 +56,7 @@ t.test('what a listener answers is what RFC 9113 asks', async (t) => {
   const plane = createPlane()
   plane.plane.setClusters([staticCluster('app', await listen(app))])
   plane.plane.setRoutes([routes('8080', forward('app'))])
-  t.same(await plane.plane.setListeners([httpListener('in', { rds: '8080' })]), [])
+  t.same(await plane.plane.setListeners([httpListener('in', { rds: '8080', inbound: true })]), [])
   t.teardown(() => plane.plane.drain(0))
   const port = plane.port('in')
   const wrong: string[] = []

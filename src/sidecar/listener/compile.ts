@@ -41,10 +41,11 @@ export interface ListenerRefs {
 /** What a chain takes over from its listener. */
 interface Side {
   inbound: boolean
+  outbound: boolean
   bufferLimitBytes: () => number | null
 }
 
-const TRAFFIC_INBOUND = envoy.config.core.v3.TrafficDirection.INBOUND
+const { INBOUND, OUTBOUND } = envoy.config.core.v3.TrafficDirection
 const FORWARD =
   envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails
 const STDOUT = '/dev/stdout'
@@ -57,8 +58,9 @@ const DEFAULT_PIPE_MODE = 0o600
 export function compileListener(listener: Listener, refs: ListenerRefs): ListenerSpec {
   const name = listener.name ?? ''
   if (name === '') throw new Error('a listener needs a name')
-  const inbound = listener.trafficDirection === TRAFFIC_INBOUND
-  const side = { inbound, bufferLimitBytes: () => listener.perConnectionBufferLimitBytes?.value ?? null }
+  const inbound = listener.trafficDirection === INBOUND
+  const outbound = listener.trafficDirection === OUTBOUND
+  const side = { inbound, outbound, bufferLimitBytes: () => listener.perConnectionBufferLimitBytes?.value ?? null }
   const filters = new Set((listener.listenerFilters ?? []).map((f) => f.typedConfig?.typeUrl ?? ''))
   const chain = (c: XdsChain): FilterChain => compileChain(c, side, refs)
   const chains = (listener.filterChains ?? []).map(chain)
@@ -152,10 +154,11 @@ function compileNetwork(
 function compileManager(manager: Manager, side: Side, refs: ListenerRefs): HttpSettings {
   const rds = manager.rds?.routeConfigName ?? ''
   if (rds === '' && !manager.routeConfig) throw new Error('an HTTP connection manager has no routes')
-  const { inbound } = side
+  const { inbound, outbound } = side
   return {
     proxy: withLogs(refs, manager.accessLog ?? []),
     inbound,
+    outbound,
     serverName: manager.serverName || (inbound ? 'istio-envoy' : 'envoy'),
     routes: rds === '' ? refs.inlineRoutes(manager.routeConfig ?? {}) : refs.routes(rds),
     filters: { list: compileHttpFilters(manager.httpFilters ?? []) },

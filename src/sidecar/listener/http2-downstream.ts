@@ -76,7 +76,8 @@ export class Http2Downstream
       () => transport.takenBytes,
       () => this.destroy(),
     )
-    const budgets = sessionBudgets(http2, link.info.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
+    const isKnown = link.info.peerId !== '' || settings.outbound
+    const budgets = sessionBudgets(http2, isKnown ? MESH_PEER_BUDGETS : STRANGER_BUDGETS)
     const maxFields = fieldsOf(common.maxHeaders, link.info.peerId)
     const limits = { maxHeaderListBytes: settings.maxHeadBytes, ...sessionLimits(http2), maxFields }
     this.#session = new Session({ role: 'server', limits, budgets, nowMs }, this)

@@ -26,6 +26,8 @@ export interface ProxyContext {
 export interface HttpSettings {
   proxy: ProxyContext
   inbound: boolean
+  /** Its clients are programs of this pod: what they ask too much of is their own. */
+  outbound: boolean
   /** `istio-envoy`, `envoy`. */
   serverName: string
   routes: RouteCell

@@ -356,6 +356,30 @@ t.test('the same over HTTP/2, as far as a connection may do it', async (t) => {
   t.equal(records.ended.length - before, 1001, 'and no more')
 })
 
+t.test('5,000 cancelled calls cost a stranger its connection, and not a program of this pod', async (t) => {
+  for (const inbound of [true, false]) {
+    const routes = [
+      { name: 'own', match: { prefix: '/' }, directResponse: { status: 200, body: { inlineString: 'ok' } } },
+    ]
+    const { http: port } = await front(t, ok, { inbound, routes })
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+    t.teardown(() => socket.destroy())
+    const block = h2.block(h2.requestFields('GET', '/'))
+    const calls = Array.from({ length: 5000 }, (_, i) => [h2.headers(2 * i + 1, block), h2.reset(2 * i + 1, 8)])
+    socket.write(Buffer.concat([h2.PREFACE, h2.settings(), ...calls.flat(), h2.headers(10_001, block)]))
+    const reader = new h2.FrameReader()
+    let last = ''
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      for (const { type, stream, payload } of reader.push(chunk)) {
+        if (type === h2.FRAME.GOAWAY) last = `GOAWAY ${payload.readUInt32BE(4)}`
+        if (type === h2.FRAME.DATA && stream === 10_001) last = payload.toString()
+      }
+      if (last !== '') break
+    }
+    t.equal(last, inbound ? `GOAWAY ${h2.ENHANCE_YOUR_CALM}` : 'ok')
+  }
+})
+
 t.test('one source may have so many connections', async (t) => {
   const { plane, port } = createPlane('client', NO_CREDENTIALS, { maxConnectionsPerSource: 2 })
   t.teardown(() => plane.drain(0))

@@ -47,7 +47,10 @@ export const STRANGER_BUDGETS: AbuseBudgets = {
   maxInterimResponses: 16,
 }
 
-/** For a sidecar whose certificate was checked: it carries the cancelled calls of a whole application. */
+/**
+ * For a sidecar whose certificate was checked, which carries the cancelled calls of a whole application, and for the
+ * application before its own sidecar.
+ */
 export const MESH_PEER_BUDGETS: AbuseBudgets = {
   ...STRANGER_BUDGETS,
   peerResets: { burst: 20_000, perSecond: 5000 },

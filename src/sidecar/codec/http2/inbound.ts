@@ -203,8 +203,9 @@ export class Inbound implements FrameSink {
   #reset(id: number, code: ErrorCode): void {
     const core = this.#core
     const stream = core.streams.get(id)
-    // a server that resets what we have opened costs us nothing that we did not ask for
-    if ((core.isServer || stream === undefined) && !core.abuse.peerReset()) {
+    // a server that resets what we have opened, or have reset at the same time, costs us nothing that we did not ask for
+    const isAsked = !core.isServer && (stream !== undefined || core.closed.find(id) === OWN_RESET)
+    if (!isAsked && !core.abuse.peerReset()) {
       this.#fatal(ENHANCE_YOUR_CALM, 'too many RST_STREAM frames')
       return
     }

@@ -31,6 +31,23 @@ t.test('budgets', async (t) => {
     t.equal(server.session.numStreams, 0)
   })
 
+  t.test('a server may reset what its client resets at the same time, as after a deadline of both', async (t) => {
+    const client = newPeer('client')
+    const server = newPeer('server', {}, MESH_PEER_BUDGETS)
+    for (let i = 0; i < 1500; i++) {
+      const stream = client.session.open(new Recorder())!
+      sendRequest(stream, 'POST', '/grpc', false)
+      pump(client, server)
+      const { id } = stream
+      stream.reset(CANCEL)
+      feed(client, reset(id))
+      pump(client, server)
+    }
+    t.equal(client.events.fatal, null)
+    for (let i = 0; i < 1001; i++) feed(client, reset(1)) // once each
+    t.equal(client.events.fatal?.code, 11)
+  })
+
   t.test('streams that come and are reset in one read are taken in turns, all of them', async (t) => {
     const peer = newPeer('server')
     feed(peer, PREFACE, settings())
