@@ -163,6 +163,7 @@ export class Pool implements Http1Owner, Http2Owner {
     if (at < 0) return
     this.#waiters.splice(at, 1)
     this.#limits.numPending--
+    this.#dropDials()
   }
 
   /** Closes idle connections that show an older certificate, and busy ones when they are through. */
@@ -170,11 +171,19 @@ export class Pool implements Http1Owner, Http2Owner {
     if (this.#settings.tls !== null) this.#retire((c) => c.link.generation < generation)
   }
 
-  /** The endpoint is gone: exchanges under way finish. */
+  /** The endpoint is gone: exchanges under way finish, and those who wait for a connection still get one. */
   close(): void {
     this.#closed = true
     this.#dialer.wheel.cancel(this.#sweep)
     this.#retire(() => true)
+    this.#dropDials()
+  }
+
+  /** To an endpoint that is gone no connection is made for nobody. */
+  #dropDials(): void {
+    if (!this.#closed || this.#waiters.length > 0) return
+    for (const giveUp of this.#dials) giveUp()
+    this.#dials.clear()
   }
 
   // ---- HTTP/1.1 connections
@@ -213,10 +222,11 @@ export class Pool implements Http1Owner, Http2Owner {
   onRoom(link: Http2Link): void {
     while (link.canOpen) {
       const waiter = this.#nextWaiter(true, link.isReady)
-      if (waiter === undefined) return
+      if (waiter === undefined) break
       this.#start(link, waiter)
     }
-    this.#dialForWaiters()
+    if (this.#waiters.length > 0) this.#dialForWaiters()
+    else if (this.#closed && link.isIdle) link.retire()
   }
 
   onLinkIdle(link: Http2Link): void {
@@ -254,7 +264,9 @@ export class Pool implements Http1Owner, Http2Owner {
     const at = this.#waiters.findIndex((w) => this.#maySpeak(w, http2) && (upgrades || w.upgrade === ''))
     if (at < 0) return undefined
     this.#limits.numPending--
-    return this.#waiters.splice(at, 1)[0]
+    const [waiter] = this.#waiters.splice(at, 1)
+    this.#dropDials()
+    return waiter
   }
 
   /** One dial for each who needs a connection of its own, one for all who can share a link. */
@@ -315,6 +327,7 @@ export class Pool implements Http1Owner, Http2Owner {
       this.#limits.numPending--
       waiter.onPoolFailure(fault, detail)
     }
+    this.#dropDials()
   }
 
   // ---- age
