@@ -7,9 +7,10 @@ const root = mintRoot()
 
 export const spiffeId = (account: string): string => `spiffe://cluster.local/ns/default/sa/${account}`
 
-export function credential(account: string, generation = 1): Credential {
+export function credential(account: string, generation = 1, lifeMs = 24 * 3_600_000): Credential {
   const key = newKey()
-  const der = mint({ issuer: root, extensions: leafExtensions(spiffeId(account)), key })
+  const notAfterEpochMs = Date.now() + lifeMs
+  const der = mint({ issuer: root, extensions: leafExtensions(spiffeId(account)), key, notAfterEpochMs })
   return {
     generation,
     spiffeId: spiffeId(account),

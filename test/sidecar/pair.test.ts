@@ -16,9 +16,12 @@ import {
   meshCluster,
   routes,
   staticCluster,
+  tcpListener,
   TestCredentials,
 } from '../helpers/data-plane.ts'
 import { credential, spiffeId } from '../helpers/credentials.ts'
+import { ManualClock } from '../helpers/manual-clock.ts'
+import { Wire } from './listener/front.ts'
 
 const CLUSTER = 'outbound|8080||server.default.svc.cluster.local'
 const GET = 'GET /x HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n'
@@ -165,6 +168,45 @@ void t.test('TLS of the application itself passes a PERMISSIVE port untouched', 
   })
   t.equal(text, 'own tls')
   t.match(await server.records.at(0), { protocol: 'tcp', bytesSent: Number, responseFlags: '' })
+})
+
+/** Of timers only: certificates are of today. */
+class TimerClock extends ManualClock {
+  override nowEpochMs(): number {
+    return Date.now()
+  }
+}
+
+void t.test('opaque bytes over mutual TLS end with the certificate of the server', async (t) => {
+  const own = credential('server', 1, 20 * 60_000)
+  const sockets = new Set<net.Socket>()
+  const server = tls.createServer(
+    { key: own.keyPem, cert: own.certChainPem, ALPNProtocols: ['istio', 'istio-http/1.1'] },
+    (socket) => socket.on('error', () => {}).pipe(socket),
+  )
+  server.on('connection', (socket) => void sockets.add(socket))
+  const clock = new TimerClock()
+  const { plane, records, port } = createPlane('client', new TestCredentials(credential('client')), { clock })
+  plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], edsCluster(CLUSTER))])
+  plane.setEndpoints([assignment(CLUSTER, [{ port: await listen(server), mesh: true }])])
+  const upgradeConfigs = [{ upgradeType: 'CONNECT' as const, connectConfig: {} }]
+  plane.setRoutes([routes('all', forward(CLUSTER, { match: { connectMatcher: {} } }, { upgradeConfigs }))])
+  t.same(await plane.setListeners([tcpListener('tcp', CLUSTER), httpListener('http', { rds: 'all' })]), [])
+  t.teardown(async () => {
+    await plane.drain(0)
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const connect = 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'
+  for (const [i, [listener, opening]] of Object.entries({ tcp: '', http: connect }).entries()) {
+    const wire = new Wire(t, port(listener)).send(`${opening}hello`)
+    await wire.sees(/hello$/)
+    clock.advance(10 * 60_000)
+    await wire.send(', still').sees(/hello, still$/)
+    clock.advance(11 * 60_000) // sooner than the tunnel is idle for too long
+    t.match(await wire.end(), /hello, still$/)
+    t.match(await records.at(i), { upstreamPrincipal: spiffeId('server'), mutualTls: true }, listener)
+  }
 })
 
 void t.test('routes, endpoints and certificates change under load, no request fails', async (t) => {

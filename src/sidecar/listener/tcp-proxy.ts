@@ -14,11 +14,12 @@ import type { TcpSettings } from '../stream/context.ts'
 import { localReply, type Fault } from '../stream/local-reply.ts'
 import { endpointFor } from '../stream/original-destination.ts'
 import { Tunnel, type TunnelEnd } from '../stream/tunnel.ts'
+import { Life, type LifeHandler } from '../transport/life.ts'
 import { resetSide } from '../transport/reset.ts'
 import { ALPN_TCP } from '../../xds/names.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 
-export class TcpProxy implements Connection {
+export class TcpProxy implements Connection, LifeHandler {
   readonly isIdle = false
   readonly #link: Downlink
   readonly #settings: TcpSettings
@@ -30,6 +31,8 @@ export class TcpProxy implements Connection {
   #limits: Limits | null = null
   #giveUp: (() => void) | null = null
   #tunnel: Tunnel | null = null
+  /** Of the upstream's certificate; the client's is its listener's to watch. */
+  #life: Life | null = null
   #head: Buffer | null = null
   #over = false
   readonly #onGone = (): void => this.#onClientGone()
@@ -139,8 +142,16 @@ export class TcpProxy implements Connection {
     const { socket } = this.#link
     socket.off('error', this.#onGone).off('close', this.#onGone)
     this.#tunnel = new Tunnel(this.#link, link, proxy, idleTimeoutMs, (why) => this.#onTunnelEnd(why))
+    this.#life = Life.of(proxy.wheel, 0, link.lifeMs, this)
     this.#tunnel.start(this.#head, null)
     this.#head = null
+  }
+
+  onAged(): void {
+    this.drain()
+  }
+  onExpired(): void {
+    this.destroy()
   }
 
   #onTunnelEnd(why: TunnelEnd): void {
@@ -177,6 +188,7 @@ export class TcpProxy implements Connection {
   #finish(): void {
     if (this.#over) return
     this.#over = true
+    this.#life?.cancel()
     const x = this.#x
     if (this.#endpoint !== null) {
       this.#endpoint.numActive--

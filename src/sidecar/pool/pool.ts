@@ -147,7 +147,11 @@ export class Pool implements Http1Owner, Http2Owner {
       if (link === null) {
         limits.numConnections--
         handler.onPoolFailure(fault ?? 'connect_failure', detail)
-      } else new RawConnection(link, handler, protocol.bufferLimitBytes, () => limits.numConnections--).start()
+        return
+      }
+      const raw = new RawConnection(link, handler, protocol.bufferLimitBytes, () => limits.numConnections--)
+      raw.life = Life.of(this.#dialer.wheel, 0, link.lifeMs, raw)
+      raw.start()
     })
     this.#rawDials.set(handler, () => {
       limits.numConnections--

@@ -3,6 +3,7 @@
  * In: a handler that wants one. Out: `onConnected` with it, then bytes and ends as of any exchange. Owns: the socket.
  * A truncated stream must look truncated: whatever ends without a FIN is a reset.
  */
+import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Writer } from '../transport/writer.ts'
@@ -10,11 +11,12 @@ import { localLabel } from './address.ts'
 import type { Link } from './dial.ts'
 import type { UpstreamBody, UpstreamHandler } from './upstream.ts'
 
-export class RawConnection implements UpstreamBody, TransportHandler {
+export class RawConnection implements UpstreamBody, TransportHandler, LifeHandler {
   readonly peerId: string
   readonly localAddress: string
   readonly reused = false
   readonly canRefuse = false
+  life: Life | null = null
   readonly #transport: Transport
   readonly #writer: Writer
   readonly #onClosed: () => void
@@ -95,11 +97,20 @@ export class RawConnection implements UpstreamBody, TransportHandler {
     handler?.onReset('connection_termination', detail)
   }
 
+  /** A tunnel cannot be told to end in order. */
+  onAged(): void {}
+  onExpired(): void {
+    const handler = this.#handler
+    this.cancel()
+    handler?.onReset('connection_termination', 'certificate_expired')
+  }
+
   /** Both ways are over, or nobody is interested: the socket closes by itself. */
   #release(): void {
     this.#handler = null
     if (this.#closed) return
     this.#closed = true
+    this.life?.cancel()
     this.#onClosed()
   }
 }
