@@ -82,7 +82,8 @@ export class Sidecar {
     })
     this.#state = new ConfigState({ target: this.#dataPlane, onNames: (table) => this.#onNames(table) })
     const held = (type: Parameters<ConfigState['held']>[0]) => this.#state.held(type).values()
-    this.#cache = new ConfigCache({ file: join(podDir, CACHE_FILE), nodeId, clock, log, held })
+    const isWhole = (): boolean => this.#state.isWhole
+    this.#cache = new ConfigCache({ file: join(podDir, CACHE_FILE), nodeId, clock, log, held, isWhole })
     const source: AdminSource = {
       nodeId,
       startedAtEpochMs: this.#startedAtEpochMs,

@@ -38,6 +38,7 @@ function call(
     const r = request({ ...target, host: '127.0.0.1', method, path, headers, agent: false }, (response) => {
       let text = ''
       response.on('data', (chunk) => (text += String(chunk)))
+      response.on('error', reject) // cut
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }))
     })
     r.on('error', reject)

@@ -82,6 +82,8 @@ export interface CacheOptions {
   clock: Clock
   log: Log
   held: (type: XdsType) => Iterable<Held>
+  /** Part of a first configuration is not kept: nothing could be served from it, and it would stay for seconds. */
+  isWhole: () => boolean
 }
 
 export class ConfigCache {
@@ -114,6 +116,7 @@ export class ConfigCache {
 
   /** The configuration has changed: it is written soon. */
   changed(): void {
+    if (!this.#options.isWhole()) return
     this.#dirty = true
     if (this.#cancel !== undefined || this.#writing !== undefined) return
     const { clock } = this.#options

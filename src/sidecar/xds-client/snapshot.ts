@@ -70,6 +70,13 @@ export class ConfigState {
     return this.#applied
   }
 
+  /** Each type that is wanted has come once: a sidecar that starts with what is held, serves. */
+  get isWhole(): boolean {
+    const applied = this.#applied
+    if (!applied.has('CDS') || !applied.has('LDS') || !applied.has('NDS')) return false
+    return (applied.has('EDS') || this.edsNames().size === 0) && (applied.has('RDS') || this.rdsNames().size === 0)
+  }
+
   held(type: XdsType): ReadonlyMap<string, Held> {
     return this.#held[type]
   }

@@ -35,10 +35,15 @@ t.test('a file cut at any byte, or with any bit flipped, is as good as none', as
 t.test('the file is 0600, replaced as a whole, and missing or broken files start from nothing', async (t) => {
   const dir = t.testdir()
   const file = join(dir, 'last-good.xds')
-  const cache = new ConfigCache({ file, nodeId: 'node', clock: systemClock, log, held })
+  let whole = false
+  const cache = new ConfigCache({ file, nodeId: 'node', clock: systemClock, log, held, isWhole: () => whole })
   t.equal(cache.read(), undefined)
   await cache.flush()
   t.same(readdirSync(dir), [], 'nothing has changed: nothing is written')
+  cache.changed()
+  await cache.flush()
+  t.same(readdirSync(dir), [], 'part of a first configuration is not kept')
+  whole = true
   cache.changed()
   cache.changed()
   await cache.flush()

@@ -32,6 +32,24 @@ t.test('names to subscribe to come from clusters and listeners', async (t) => {
   t.same(Object.keys(state.versions('RDS')), ['r'])
 })
 
+t.test('it is whole when each type that is wanted has come once', async (t) => {
+  const r = rig()
+  const whole: boolean[] = []
+  for (const type of ['CDS', 'LDS', 'NDS', 'EDS', 'RDS'] as const) {
+    await r.give(type, world()[type].values())
+    whole.push(r.state.isWhole)
+  }
+  t.same(whole, [false, false, false, false, true])
+  await r.give('CDS', [toResource('CDS', 'new', { name: 'new', type: 3 })])
+  t.ok(r.state.isWhole, 'and stays so')
+  const bare = rig()
+  await bare.give('CDS', [])
+  await bare.give('LDS', [])
+  t.notOk(bare.state.isWhole)
+  await bare.give('NDS', world().NDS.values())
+  t.ok(bare.state.isWhole, 'no endpoints, no routes are wanted')
+})
+
 t.test('removal: clusters and listeners go, the rest stays', async (t) => {
   const r = await filled()
   await r.give('CDS', [], ['c1'])
