@@ -13,7 +13,8 @@ const MAX_PENDING_BYTES = 72 * 1024
 /** Up to here a loop is cheaper than a call of Node's. */
 const LOOP_TEXT_BYTES = 40
 const LOOP_BYTES = 128
-const MAX_DECIMAL_BYTES = 16
+/** Up to here numbers are written without a text. */
+const MAX_SMALL = 999_999_999
 const ZERO = 0x30
 const EMPTY = Buffer.alloc(0)
 
@@ -43,15 +44,22 @@ export class Writer implements ByteSink {
   }
 
   /** A whole number >= 0, below 2^53. */
+  // hot
   decimal(value: number): void {
-    this.#reserve(MAX_DECIMAL_BYTES)
-    let scale = 1
-    while (scale * 10 <= value) scale *= 10
-    for (let rest = value; scale >= 1; scale /= 10) {
-      const digit = Math.floor(rest / scale)
-      this.#slab[this.#at++] = ZERO + digit
-      rest -= digit * scale
+    if (value > MAX_SMALL) {
+      this.text(String(value))
+      return
     }
+    let digits = 1
+    for (let scale = 10; scale <= value; scale *= 10) digits++
+    this.#reserve(digits)
+    let at = (this.#at += digits)
+    let rest = value
+    do {
+      const tenth = (rest / 10) | 0
+      this.#slab[--at] = ZERO + rest - tenth * 10
+      rest = tenth
+    } while (rest > 0)
   }
 
   // hot
