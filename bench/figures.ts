@@ -12,7 +12,6 @@ import {
   HTTP1_PAIR,
   NGINX_HOP,
   NGINX_PAIR,
-  NO_TRACING,
 } from './names.ts'
 import { digits } from './stats/results.ts'
 import type { Key, Metric, Results } from './stats/results.ts'
@@ -35,26 +34,18 @@ export interface FigureLine {
 const ratio =
   (row: string, cell: string, metric: Metric, ours: string, theirs: string) =>
   (results: Results): number =>
-    results.ratio({ row, cell, metric, subject: shownAs(results, row, ours) }, theirs)
+    results.ratio({ row, cell, metric, subject: ours }, theirs)
 
 const of =
   (row: string, cell: string, metric: Metric, subject: string) =>
   (results: Results): number =>
-    results.median({ row, cell, metric, subject: shownAs(results, row, subject) })
+    results.median({ row, cell, metric, subject })
 
 /** The middle of the differences within each repetition. */
 const difference =
   (ours: Key, theirs: Key) =>
-  (results: Results): number => {
-    const our = { ...ours, subject: shownAs(results, ours.row, ours.subject) }
-    return median(pairwise(results.samples(our), results.samples(theirs), (a, b) => a - b))
-  }
-
-/** A build without trace headers has another name. */
-function shownAs(results: Results, row: string, subject: string): string {
-  const name = subject + NO_TRACING
-  return results.all.some((one) => one.row === row && one.subject === name) ? name : subject
-}
+  (results: Results): number =>
+    median(pairwise(results.samples(ours), results.samples(theirs), (a, b) => a - b))
 
 const hop = (c: number, ours: string, theirs: string, metric: Metric = 'cpuUs') =>
   ratio('hop', `c=${c}`, metric, ours, theirs)

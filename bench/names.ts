@@ -3,8 +3,6 @@ export const DIRECT = 'direct'
 export const BARE_HOP = 'Pocketmesh, one hop'
 export const BARE_PAIR = 'Pocketmesh, bare'
 export const EVERYTHING_ON = 'Pocketmesh, everything on'
-/** Of a build whose sidecars know no trace headers. */
-export const NO_TRACING = ' (no tracing)'
 export const HTTP1_PAIR = 'Pocketmesh, HTTP/1.1 link'
 /** The best peer, which runs bare. */
 export const HAPROXY_H2 = 'HAProxy, HTTP/2 mTLS'

@@ -1,5 +1,5 @@
 /** Everything that can stand between load and application, by a short name; rows pick from it. Started when first asked for. */
-import { DIRECT, BARE_HOP, BARE_PAIR, EVERYTHING_ON, NO_TRACING, HTTP1_PAIR } from './names.ts'
+import { DIRECT, BARE_HOP, BARE_PAIR, EVERYTHING_ON, HTTP1_PAIR } from './names.ts'
 import { caddyMtls, caddyPlain } from './peers/caddy.ts'
 import { envoyMtls, envoyPlain } from './peers/envoy.ts'
 import { haproxyMtls, haproxyPlain } from './peers/haproxy.ts'
@@ -8,7 +8,6 @@ import { bareTls } from './peers/node.ts'
 import { BARE, EVERYTHING } from './sidecar/features.ts'
 import type { Features } from './sidecar/features.ts'
 import { oneHop, pair } from './sidecar/sidecars.ts'
-import type { PairSpec } from './sidecar/sidecars.ts'
 import type { Missing, Setting } from './subject.ts'
 import { Subject } from './subject.ts'
 
@@ -17,18 +16,7 @@ type Starter = (setting: Setting) => Promise<Subject | Missing>
 const mtls =
   (name: string, features: Features, toGrpc = false): Starter =>
   (setting) =>
-    tracedIfPossible(setting, { name, link: 'mtls-http2', features, toGrpc })
-
-/** A build without trace headers refuses their field: what it can do is measured, and the name says so. */
-async function tracedIfPossible(setting: Setting, spec: PairSpec): Promise<Subject | Missing> {
-  try {
-    return await pair(setting, spec)
-  } catch (error) {
-    if (!(error instanceof Error && error.message.includes('tracing: not supported'))) throw error
-    const features = { ...spec.features, tracing: false }
-    return pair(setting, { ...spec, name: spec.name + NO_TRACING, features })
-  }
-}
+    pair(setting, { name, link: 'mtls-http2', features, toGrpc })
 
 const STARTERS = {
   direct: (setting) => {

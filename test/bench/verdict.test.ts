@@ -1,6 +1,6 @@
 import t from 'tap'
 import { reachedFigures } from '../../bench/figures.ts'
-import { BARE_PAIR, EVERYTHING_ON, HAPROXY_H2, NO_TRACING } from '../../bench/names.ts'
+import { BARE_PAIR, EVERYTHING_ON, HAPROXY_H2 } from '../../bench/names.ts'
 import { parseOptions, UsageError } from '../../bench/options.ts'
 import type { Busy } from '../../bench/sampler.ts'
 import { interleave } from '../../bench/sampler.ts'
@@ -50,12 +50,12 @@ void t.test('the verdict says which process was saturated', async (t) => {
   t.match(said({ proxy: 0.5 }), /neither in 100 %/)
 })
 
-void t.test('figures to reach: only those that were measured, under either name of the sidecars', async (t) => {
+void t.test('figures to reach: only those that were measured', async (t) => {
   const results = new Results()
   const add = (subject: string, value: number): void =>
     results.add({ row: 'hop', subject, cell: 'c=8', metric: 'cpuUs' }, value)
   add(BARE_PAIR, 80)
-  add(EVERYTHING_ON + NO_TRACING, 120)
+  add(EVERYTHING_ON, 120)
   add(HAPROXY_H2, 100)
   t.same(
     reachedFigures(results).map(({ value, reached }) => [value, reached]),
