@@ -5,7 +5,7 @@
 import { LOWER } from '../bytes.ts'
 import type { Head } from '../head.ts'
 import type { HeaderName } from '../names.ts'
-import type { HeadEncoder } from './stream.ts'
+import type { BlockEncoder } from './stream.ts'
 
 /** First bits, RFC 7541 sections 6.2.2 and 6.2.3, with index 0: the name follows. */
 const WITHOUT_INDEXING = 0x00
@@ -13,7 +13,7 @@ const NEVER_INDEXED = 0x10
 const PREFIX_LIMIT = 127
 const FIRST_BYTES = 512
 
-export class LiteralEncoder implements HeadEncoder {
+export class LiteralEncoder implements BlockEncoder {
   #buf = Buffer.allocUnsafe(FIRST_BYTES)
   #at = 0
 

@@ -31,7 +31,7 @@ export interface StreamHandler {
 }
 
 /** What fills an open head. */
-export interface HeadEncoder {
+export interface BlockEncoder {
   status(code: number): void
   pseudo(name: PseudoName, value: string, sensitive?: boolean): void
   field(head: Head, i: number): void
@@ -85,7 +85,7 @@ export class Http2Stream {
   readonly head = new Head()
   readonly framing = new Framing()
   /** Fills the head between `beginHead` and `endHead`. */
-  encoder: HeadEncoder
+  encoder: BlockEncoder
   /** Clients set it before the response: PLAIN, HEAD_REQUEST or CONNECT_REQUEST. */
   requestKind = PLAIN
 
@@ -127,7 +127,7 @@ export class Http2Stream {
 
   readonly #host: StreamHost
 
-  constructor(host: StreamHost, encoder: HeadEncoder) {
+  constructor(host: StreamHost, encoder: BlockEncoder) {
     this.#host = host
     this.encoder = encoder
   }
