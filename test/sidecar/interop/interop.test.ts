@@ -154,7 +154,7 @@ async function byNghttp(t: Test, { port, tls }: Way, folder: string): Promise<vo
   t.equal(await bytes('/bytes/200000', '-w16', '-W16'), 200_000)
   t.equal(await bytes('/bytes/30000', '-b', '255'), 30_000, 'padded heads')
   t.equal(await bytes('/bytes/1000', '-c', '0', '--encoder-header-table-size=0'), 1000, 'no dynamic table')
-  t.equal(await bytes('/bytes/1000', '-p', '1', '-m', '100', '-r', '1'), 100_000, '100 at once, PRIORITY')
+  t.equal(await bytes('/bytes/1000', '-p', '1', '-m', '100'), 100_000, '100 at once, PRIORITY')
   t.equal(await bytes('/big', '--no-push', '-H', `x-a: ${'a'.repeat(15_000)}`), 3, 'heads of 20 KB')
   const file = join(folder, 'body')
   writeFileSync(file, pattern(150_000))
