@@ -508,6 +508,45 @@ void t.test('a client that resets a stream takes only its own request with it', 
   )
 })
 
+void t.test('an application that counts resets sees them on more than one connection', async (t) => {
+  const resets = new Map<http2.Http2Session, number>()
+  let started = 0
+  let ended = 0
+  const { port } = await pair(
+    t,
+    await http2App(t, (stream, headers) => {
+      if (headers[':path'] === '/plain') {
+        stream.respond()
+        stream.end('ok')
+        return
+      }
+      const { session } = stream
+      started++
+      stream.on('close', () => {
+        ended++
+        resets.set(session!, (resets.get(session!) ?? 0) + 1)
+      })
+    }),
+    'http2',
+  )
+  const session = connect(t, port)
+  const rounds = 30
+  for (let round = 1; round <= rounds; round++) {
+    const calls = Array.from({ length: 50 }, () => session.request({ ':path': '/', ':authority': 'server' }))
+    for (const call of calls) call.on('error', () => {})
+    while (started < round * 50) await new Promise((resolve) => setImmediate(resolve))
+    for (const call of calls) call.close(http2.constants.NGHTTP2_CANCEL)
+    while (ended < round * 50) await new Promise((resolve) => setImmediate(resolve))
+    t.equal((await ask(session, { ':path': '/plain' })).body.toString(), 'ok')
+  }
+  const counts = [...resets.values()]
+  t.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    rounds * 50,
+  )
+  t.ok(Math.max(...counts) < 1000, `no more than nghttp2 takes: ${counts.join()}`)
+})
+
 void t.test('a drain lets streams finish, and tells the client', async (t) => {
   const asked: http.ServerResponse[] = []
   const appPort = await http1App(t, (_req, res) => void asked.push(res))

@@ -7,7 +7,7 @@
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { fieldsOf } from '../codec/head.ts'
-import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
+import { Bucket, CAREFUL_RESETS, MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
 import { Keepalive } from '../codec/http2/keepalive.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
@@ -56,6 +56,9 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   readonly #spare: Http2Request[] = []
   readonly #writer: TurnWriter
   readonly #keepalive: Keepalive | null
+  readonly #nowMs: () => number
+  /** Of peers that are no sidecars of the mesh: what they may see reset. */
+  readonly #resets: Bucket | null
   #retired = false
 
   constructor(link: Link, owner: Http2Owner, settings: UpstreamProtocol, wheel: TimerWheel, nowMs: () => number) {
@@ -65,6 +68,8 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     this.#owner = owner
     this.#transport = openTransport(link, settings.bufferLimitBytes ?? SESSION_BUFFER_BYTES)
     const { http2, common } = settings
+    this.#nowMs = nowMs
+    this.#resets = link.peerId === '' ? new Bucket(CAREFUL_RESETS, nowMs()) : null
     const budgets = sessionBudgets(http2, link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
     const limits = { ...sessionLimits(http2), maxFields: fieldsOf(common.maxHeaders, link.peerId) }
     this.#session = new Session({ role: 'client', limits, budgets, nowMs }, this)
@@ -139,6 +144,11 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     if (request.isTouched) return
     request.isTouched = true
     this.#touched.push(request)
+  }
+
+  /** A peer that has seen many streams reset would take the next ones for an attack: they go over another link. */
+  onReset(): void {
+    if (this.#resets !== null && !this.#retired && !this.#resets.take(this.#nowMs)) this.retire()
   }
 
   release(request: Http2Request): void {

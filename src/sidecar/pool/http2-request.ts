@@ -27,6 +27,8 @@ export interface Http2RequestOwner {
   readonly isGone: boolean
   readonly hasServed: boolean
   touch(request: Http2Request): void
+  /** A stream was reset from this side. */
+  onReset(): void
   /** Its exchange is over and told: it may serve another. */
   release(request: Http2Request): void
 }
@@ -201,6 +203,8 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
     const h2 = this.#h2
     if (h2.generation !== this.#generation) return
     h2.owner = NOBODY // what is queued still goes out
-    if (code !== null) h2.reset(code)
+    if (code === null) return
+    h2.reset(code)
+    this.#owner.onReset()
   }
 }

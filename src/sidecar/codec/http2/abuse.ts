@@ -61,8 +61,14 @@ export const MESH_PEER_BUDGETS: AbuseBudgets = {
   maxHeldBytes: 16 * 1024 * 1024,
 }
 
+/**
+ * What we reset of the streams on one connection before we take another one: servers count resets as we do, node:http2
+ * (nghttp2) from 1,000 at once and 33 a second on, and all calls on the connection would end with it.
+ */
+export const CAREFUL_RESETS: Budget = { burst: 500, perSecond: 33 }
+
 /** Looks at the clock only when its burst is used up. */
-class Bucket {
+export class Bucket {
   readonly #burst: number
   readonly #perMs: number
   #tokens: number
