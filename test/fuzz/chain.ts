@@ -114,10 +114,19 @@ export interface Direct {
   seen: Seen[]
   /** Where llhttp gave up; '' where it did not. */
   fault: string
+  /** Requests that llhttp read whole, told or not: where it sees PRI, node:http drops the connection with what it has not told. */
+  numWhole: number
 }
 
-const readings = new WeakMap<object, Direct>()
+interface Reading extends Direct {
+  begun: (() => boolean)[]
+}
+
+const readings = new WeakMap<object, Reading>()
 const oracle = createUpstream({
+  onBegun: (isWhole, socket) => {
+    readings.get(socket)?.begun.push(isWhole)
+  },
   onSeen: (seen, socket) => {
     readings.get(socket)?.seen.push(seen)
     oracle.seen.clear()
@@ -131,11 +140,12 @@ const oracle = createUpstream({
 
 /** What llhttp by itself takes for requests in these bytes. */
 export async function readDirectly(bytes: Buffer): Promise<Direct> {
-  const reading: Direct = { seen: [], fault: '' }
+  const reading: Reading = { seen: [], fault: '', numWhole: 0, begun: [] }
   const socket = new Inbox(bytes)
   readings.set(socket, reading)
   oracle.server.emit('connection', socket)
   await new Promise<void>((resolve) => socket.on('close', resolve).on('error', () => {}))
+  reading.numWhole = reading.begun.filter((isWhole) => isWhole()).length
   return reading
 }
 

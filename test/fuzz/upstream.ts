@@ -22,6 +22,8 @@ export interface Upstream {
 
 export interface UpstreamEvents {
   onSeen?: (seen: Seen, socket: object) => void
+  /** Its head is read; `isWhole` says whether the rest has been by now. */
+  onBegun?: (isWhole: () => boolean, socket: object) => void
   onFault?: (code: string, socket: object) => void
 }
 
@@ -35,6 +37,7 @@ export function createUpstream(events: UpstreamEvents = {}): Upstream {
   server.headersTimeout = 0
   server.on('request', (req, res) => {
     const parts: Buffer[] = []
+    events.onBegun?.(() => req.complete, req.socket)
     const { method = '', url = '' } = req
     req.on('data', (chunk: Buffer) => parts.push(chunk))
     req.on('error', () => {})
