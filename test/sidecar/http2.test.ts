@@ -87,6 +87,10 @@ function connect(t: Test, port: number): http2.ClientHttp2Session {
   return session
 }
 
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 interface Answer {
   headers: http2.IncomingHttpHeaders
   trailers: http2.IncomingHttpHeaders
@@ -534,9 +538,9 @@ void t.test('an application that counts resets sees them on more than one connec
   for (let round = 1; round <= rounds; round++) {
     const calls = Array.from({ length: 50 }, () => session.request({ ':path': '/', ':authority': 'server' }))
     for (const call of calls) call.on('error', () => {})
-    while (started < round * 50) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => started === round * 50)
     for (const call of calls) call.close(http2.constants.NGHTTP2_CANCEL)
-    while (ended < round * 50) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => ended === round * 50)
     t.equal((await ask(session, { ':path': '/plain' })).body.toString(), 'ok')
   }
   const counts = [...resets.values()]

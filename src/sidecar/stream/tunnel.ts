@@ -5,7 +5,11 @@
  */
 import type { Socket } from 'node:net'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
-import { resetSide, wasReset } from '../transport/reset.ts'
+import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
+import { openTransport } from '../transport/open.ts'
+import { wasReset } from '../transport/reset.ts'
+import { FULL_READ_BYTES, type Transport, type TransportHandler } from '../transport/transport.ts'
+import { Writer } from '../transport/writer.ts'
 
 export interface TunnelSide {
   socket: Socket
@@ -18,11 +22,94 @@ export type TunnelEnd = 'ended' | 'downstream_reset' | 'upstream_reset' | 'idle'
 /** Half-closed and silent: the other side has probably forgotten (else sockets would gather). */
 const HALF_CLOSED_IDLE_MS = 5 * 60 * 1000
 
-export class Tunnel {
-  bytesFromDownstream = 0
-  bytesFromUpstream = 0
-  readonly #down: TunnelSide
-  readonly #up: TunnelSide
+/** What its sides tell a tunnel. */
+interface TunnelOwner {
+  onActive(): void
+  /** Nothing more comes from one side; the other has been told. */
+  onHalfEnd(): void
+  onGone(by: Half): void
+}
+
+/** One of the two sockets: what it reads, the other one writes. */
+class Half implements TransportHandler, TurnEndHandler {
+  readonly transport: Transport
+  bytesRead = 0
+  readonly #writer: Writer
+  readonly #owner: TunnelOwner
+  #other: Half | null = null
+  #paused = false
+  #flushesLater = false
+
+  constructor(side: TunnelSide, owner: TunnelOwner) {
+    this.transport = openTransport(side, null)
+    this.#writer = new Writer(this.transport)
+    this.#owner = owner
+  }
+
+  get bufferedBytes(): number {
+    const { socket, bufferedBytes } = this.transport
+    return bufferedBytes + this.#writer.pendingBytes + socket.readableLength
+  }
+
+  join(other: Half): void {
+    this.#other = other
+    this.transport.attach(this)
+  }
+
+  /** Begins with what was read before; an end that came while nobody listened is not told again. */
+  start(head: Buffer | null): void {
+    if (head !== null && head.length > 0) this.onBytes(head, head.length)
+    this.transport.resume()
+    if (this.transport.socket.readableEnded) this.onEnd()
+  }
+
+  // hot
+  onBytes(buf: Buffer, end: number): void {
+    this.bytesRead += end
+    this.#owner.onActive()
+    this.#other!.#writer.body(buf, 0, end)
+    if (end < FULL_READ_BYTES) this.onTurnEnd()
+    else if (!this.#flushesLater) {
+      this.#flushesLater = true
+      atTurnEnd(this)
+    }
+  }
+
+  /** What was read in this turn goes out in one write. */
+  onTurnEnd(): void {
+    this.#flushesLater = false
+    if (this.#other!.#writer.flush() || this.#paused) return
+    this.#paused = true
+    this.transport.pause()
+  }
+
+  onDrain(): void {
+    this.#other!.#resume()
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.transport.resume()
+  }
+
+  onEnd(): void {
+    const other = this.#other!
+    other.#writer.flush()
+    if (!wasReset(this.transport)) {
+      other.transport.end()
+      this.#owner.onHalfEnd()
+    } else other.transport.afterWrites(() => this.#owner.onGone(this)) // what came before it goes on first
+  }
+
+  onClose(): void {
+    this.#owner.onGone(this)
+  }
+}
+
+export class Tunnel implements TunnelOwner {
+  readonly #down: Half
+  readonly #up: Half
   readonly #wheel: TimerWheel
   readonly #idleMs: number
   readonly #nowMs: () => number
@@ -39,8 +126,8 @@ export class Tunnel {
     idleMs: number,
     onEnd: (why: TunnelEnd) => void,
   ) {
-    this.#down = down
-    this.#up = up
+    this.#down = new Half(down, this)
+    this.#up = new Half(up, this)
     this.#wheel = wheel
     this.#idleMs = idleMs
     this.#nowMs = nowMs
@@ -48,56 +135,39 @@ export class Tunnel {
     this.#lastMs = nowMs()
   }
 
+  get bytesFromDownstream(): number {
+    return this.#down.bytesRead
+  }
+  get bytesFromUpstream(): number {
+    return this.#up.bytesRead
+  }
   get bufferedBytes(): number {
-    const [down, up] = [this.#down.socket, this.#up.socket]
-    return down.writableLength + down.readableLength + up.writableLength + up.readableLength
+    return this.#down.bufferedBytes + this.#up.bufferedBytes
   }
 
   /** Sends on what was read already, then everything. */
   start(fromDown: Buffer | null, fromUp: Buffer | null): void {
-    this.#join(this.#down, this.#up, true)
-    this.#join(this.#up, this.#down, false)
-    if (fromDown !== null && fromDown.length > 0) this.#pass(this.#down, this.#up, fromDown, true)
-    if (fromUp !== null && fromUp.length > 0) this.#pass(this.#up, this.#down, fromUp, false)
+    this.#down.join(this.#up)
+    this.#up.join(this.#down)
     if (this.#idleMs > 0) this.#wheel.schedule(this.#idle, this.#idleMs)
-    this.#down.socket.resume()
-    this.#up.socket.resume()
-    // an end that came while nobody listened is not told again
-    if (this.#down.socket.readableEnded) this.#onHalfEnd(this.#up)
-    if (this.#up.socket.readableEnded) this.#onHalfEnd(this.#down)
+    this.#down.start(fromDown)
+    this.#up.start(fromUp)
   }
 
   destroy(): void {
     this.#finish('destroyed', null)
   }
 
-  #join(from: TunnelSide, to: TunnelSide, fromDown: boolean): void {
-    const gone: TunnelEnd = fromDown ? 'downstream_reset' : 'upstream_reset'
-    from.socket.on('data', (chunk: Buffer) => this.#pass(from, to, chunk, fromDown))
-    from.socket.on('end', () => (wasReset(from) ? this.#onLateReset(from, to, gone) : this.#onHalfEnd(to)))
-    from.socket.on('error', () => this.#finish(gone, from))
-    from.socket.on('close', () => this.#finish(gone, from))
-    to.socket.on('drain', () => from.socket.resume())
-    if (from.raw !== from.socket) from.raw.on('error', () => {})
-  }
-
-  // hot
-  #pass(from: TunnelSide, to: TunnelSide, chunk: Buffer, fromDown: boolean): void {
+  onActive(): void {
     this.#lastMs = this.#nowMs()
-    if (fromDown) this.bytesFromDownstream += chunk.length
-    else this.bytesFromUpstream += chunk.length
-    if (!to.socket.write(chunk)) from.socket.pause()
   }
 
-  #onHalfEnd(to: TunnelSide): void {
-    to.socket.end()
+  onHalfEnd(): void {
     if (++this.#halves === 2) this.#finish('ended', null)
   }
 
-  /** What came before it goes on first: the peer may have ended in order, and been reset by what we sent then. */
-  #onLateReset(from: TunnelSide, to: TunnelSide, why: TunnelEnd): void {
-    if (to.socket.writableLength === 0) this.#finish(why, from)
-    else to.socket.write('', () => this.#finish(why, from))
+  onGone(by: Half): void {
+    this.#finish(by === this.#down ? 'downstream_reset' : 'upstream_reset', by)
   }
 
   #onIdle(): void {
@@ -108,13 +178,13 @@ export class Tunnel {
   }
 
   /** `by`: the side that is gone already. */
-  #finish(why: TunnelEnd, by: TunnelSide | null): void {
+  #finish(why: TunnelEnd, by: Half | null): void {
     if (this.#over) return
     this.#over = true
     this.#wheel.cancel(this.#idle)
     if (why !== 'ended') {
-      for (const side of [this.#down, this.#up]) if (side !== by) resetSide(side)
-      if (by !== null) by.raw.destroy()
+      for (const half of [this.#down, this.#up]) if (half !== by) half.transport.reset()
+      by?.transport.destroy()
     }
     this.#onEnd(why)
   }

@@ -44,8 +44,11 @@ export class HandleTransport implements Transport {
   #reading = false
   #isFull = false
   #readEnded = false
+  /** Nothing has been asked of the socket itself yet. */
+  #isFresh = true
   #ending = false
   #closed = false
+  #afterWrites: (() => void) | null = null
 
   readonly #highWaterBytes: number
 
@@ -77,7 +80,7 @@ export class HandleTransport implements Transport {
     this.#handle.readStop()
     this.#handle.useUserBuffer(shared)
     this.#handle.onread = this.#onRead
-    socket.on('error', this.#onError).on('close', this.#onSocketClose)
+    socket.on('error', this.#onError).on('close', this.#onSocketClose).on('end', this.#onSocketEnd)
     // an end that was read before is not told again
     if (socket.readableEnded) this.#readEnded = true
   }
@@ -100,13 +103,17 @@ export class HandleTransport implements Transport {
       } else if (bytes === END_OF_STREAM) socket.push(null)
       else if (bytes < 0) socket.destroy(readError(bytes))
     }
-    socket.off('error', this.#onError).off('close', this.#onSocketClose).on('error', ignore)
+    socket
+      .off('error', this.#onError)
+      .off('close', this.#onSocketClose)
+      .off('end', this.#onSocketEnd)
+      .on('error', ignore)
   }
 
   resume(): void {
     if (this.#reading || this.#closed || this.#handler === null) return
     this.#reading = true
-    if (this.socket.readableLength > 0) this.#deliverEarly()
+    if (this.#isFresh) this.#deliverEarly()
     if (this.#closed) return
     if (this.#reading) this.#handle.readStart()
     else this.#handle.readStop()
@@ -118,11 +125,14 @@ export class HandleTransport implements Transport {
     if (!this.#closed) this.#handle.readStop()
   }
 
-  /** What the socket had read before it was ours. */
+  /** What the socket had read before it was ours, its end too, which it then tells as an event. */
   #deliverEarly(): void {
     while (this.#reading && !this.#closed) {
       const chunk = this.socket.read() as Buffer | null
-      if (chunk === null) return
+      if (chunk === null) {
+        this.#isFresh = false
+        return
+      }
       this.#handler?.onBytes(chunk, chunk.length)
     }
   }
@@ -214,7 +224,10 @@ export class HandleTransport implements Transport {
     if (!this.#copies) this.heldBytes -= this.#inFlightBytes
     if (!this.#corked) this.#writeQueue()
     this.#onRoom()
-    if (this.#ending && this.bufferedBytes === 0) this.socket.end()
+    if (this.bufferedBytes > 0) return
+    if (this.#ending) this.socket.end()
+    this.#afterWrites?.()
+    this.#afterWrites = null
   }
 
   readonly #onRoom = (): void => {
@@ -224,6 +237,11 @@ export class HandleTransport implements Transport {
   }
 
   // ---- ends
+
+  afterWrites(done: () => void): void {
+    if (this.bufferedBytes === 0) done()
+    else this.#afterWrites = done
+  }
 
   end(): void {
     if (this.#ending || this.#closed) return
@@ -247,6 +265,7 @@ export class HandleTransport implements Transport {
   }
 
   readonly #onError = (error: Error): void => this.#onGone(error.message)
+  readonly #onSocketEnd = (): void => this.#onEndOfStream()
   readonly #onSocketClose = (): void => this.#onGone('closed')
 
   #onGone(detail: string): void {

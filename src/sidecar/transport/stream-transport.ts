@@ -82,6 +82,10 @@ export class StreamTransport implements Transport {
     this.#givenBytes += buf.length
     return this.socket.write(buf) || this.socket.writableLength <= this.#limitBytes
   }
+  afterWrites(done: () => void): void {
+    if (this.socket.writableLength === 0) done()
+    else this.socket.write('', () => done())
+  }
   end(): void {
     this.socket.end()
   }

@@ -42,6 +42,8 @@ export interface Transport {
   write(buf: Buffer): boolean
   /** It takes more without an `onDrain`. */
   readonly takesMore: boolean
+  /** Calls `done` when the kernel has taken all that was written. */
+  afterWrites(done: () => void): void
   /** Half-closes after what was written. */
   end(): void
   /** Closes so that the peer can tell it from an end. */
