@@ -47,7 +47,10 @@ export class ByteQueue {
     }
   }
 
-  /** The next `bytes` of the first chunk are done with. Returns the chunk if that was all of it. */
+  /**
+   * The next `bytes` of the first chunk are done with. Returns the chunk if that was all of it: to be given back
+   * (`giveSlab`) when nobody reads it any more.
+   */
   skip(bytes: number): Buffer | null {
     this.bytes -= bytes
     this.at += bytes
@@ -63,16 +66,12 @@ export class ByteQueue {
     for (let i = 0; i < this.#chunks.length; i++) sink.onBody(this.#chunks[i]!, i === 0 ? this.at : 0, this.#ends[i]!)
   }
 
-  /** Clears it; nobody reads its chunks any more, so that others may have them. */
-  release(): void {
-    for (let i = 0; i < this.#chunks.length; i++) giveSlab(this.#chunks[i]!)
-    this.clear()
-  }
-
+  /** Nobody reads its chunks any more: others may have them. */
   clear(): void {
     this.bytes = 0
     this.at = 0
     if (this.#chunks.length === 0) return // setting a length costs, even to what it is
+    for (let i = 0; i < this.#chunks.length; i++) giveSlab(this.#chunks[i]!)
     this.#chunks.length = 0
     this.#ends.length = 0
     this.#room = 0

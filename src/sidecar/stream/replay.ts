@@ -31,11 +31,11 @@ export class Replay {
   /** No retry from here on. */
   drop(): void {
     this.#complete = false
-    this.#sent.release()
+    this.#sent.clear()
   }
 
   reset(): void {
     this.#complete = true
-    this.#sent.release()
+    this.#sent.clear()
   }
 }

@@ -67,8 +67,9 @@ class Half implements TransportHandler, TurnEndHandler {
   onBytes(buf: Buffer, end: number): void {
     this.bytesRead += end
     this.#owner.onActive()
-    this.#other!.#writer.body(buf, 0, end)
-    if (end < FULL_READ_BYTES) this.onTurnEnd()
+    const other = this.#other!
+    other.#writer.body(buf, 0, end)
+    if (end < FULL_READ_BYTES || !other.transport.takesMore) this.onTurnEnd()
     else if (!this.#flushesLater) {
       this.#flushesLater = true
       atTurnEnd(this)

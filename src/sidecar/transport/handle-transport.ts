@@ -48,7 +48,7 @@ export class HandleTransport implements Transport {
   #isFresh = true
   #ending = false
   #closed = false
-  #afterWrites: (() => void) | null = null
+  readonly #afterWrites: (() => void)[] = []
 
   readonly #highWaterBytes: number
 
@@ -226,8 +226,7 @@ export class HandleTransport implements Transport {
     this.#onRoom()
     if (this.bufferedBytes > 0) return
     if (this.#ending) this.socket.end()
-    this.#afterWrites?.()
-    this.#afterWrites = null
+    if (this.#afterWrites.length > 0) for (const done of this.#afterWrites.splice(0)) done()
   }
 
   readonly #onRoom = (): void => {
@@ -240,7 +239,7 @@ export class HandleTransport implements Transport {
 
   afterWrites(done: () => void): void {
     if (this.bufferedBytes === 0) done()
-    else this.#afterWrites = done
+    else this.#afterWrites.push(done)
   }
 
   end(): void {

@@ -10,6 +10,8 @@ import type { Transport } from './transport.ts'
 
 /** More than this is not gathered: it goes to the transport, and what follows is the next write. */
 const MAX_PENDING_BYTES = 72 * 1024
+/** Of a reader so slow that more would gather, the rest is garbage. */
+const MAX_LENT = 8
 /** Up to here a loop is cheaper than a call of Node's. */
 const LOOP_TEXT_BYTES = 40
 const LOOP_BYTES = 128
@@ -25,6 +27,10 @@ export class Writer implements ByteSink {
   #slab: Buffer = EMPTY
   #start = 0
   #at = 0
+  /** `#onTaken` follows. */
+  #isAwaited = false
+  /** Full, and not all of it taken by the kernel yet. */
+  readonly #lent: Buffer[] = []
   /** The last one from the slab's start. */
   #view: Buffer = EMPTY
 
@@ -94,13 +100,25 @@ export class Writer implements ByteSink {
   /** Gives what waits to the socket. False: the socket has enough, wait for its `drain`. */
   flush(): boolean {
     if (this.#at !== this.#start) this.#writePending()
-    if (this.#transport.heldBytes > 0) return this.#transport.takesMore
+    if (this.#transport.heldBytes > 0) {
+      if (!this.#isAwaited) {
+        this.#isAwaited = true
+        this.#transport.afterWrites(this.#onTaken)
+      }
+      return this.#transport.takesMore
+    }
     this.#release()
     return true
   }
 
+  readonly #onTaken = (): void => {
+    this.#isAwaited = false
+    if (this.#at === this.#start) this.#release()
+  }
+
   /** The kernel has it all. */
   #release(): void {
+    while (this.#lent.length > 0) giveSlab(this.#lent.pop()!)
     const slab = this.#slab
     this.#slab = EMPTY
     this.#start = this.#at = 0
@@ -136,6 +154,7 @@ export class Writer implements ByteSink {
     const slab = takeSlab(pending + bytes)
     if (pending > 0) this.#slab.copy(slab, 0, this.#start, this.#at)
     if (this.#transport.heldBytes === 0) giveSlab(this.#slab)
+    else if (this.#lent.length < MAX_LENT) this.#lent.push(this.#slab)
     this.#slab = slab
     this.#start = 0
     this.#at = pending

@@ -9,9 +9,20 @@ class Wire {
   heldBytes = 0
   takesMore = true
   readonly #holds: boolean
+  readonly #waiting: (() => void)[] = []
 
   constructor(holds = false) {
     this.#holds = holds
+  }
+
+  afterWrites(done: () => void): void {
+    this.#waiting.push(done)
+  }
+
+  /** The kernel has it all. */
+  takeAll(): void {
+    this.heldBytes = 0
+    for (const done of this.#waiting.splice(0)) done()
   }
 
   write(buf: Buffer): boolean {
@@ -77,4 +88,22 @@ void t.test('what the socket still holds is not written over, by this connection
     }
   }
   t.equal(Buffer.concat(slow.writes).toString(), letters.map((letter) => letter.repeat(50_000)).join(''))
+})
+
+void t.test('an idle connection keeps none of what a slow reader needed', async (t) => {
+  const slow = new Wire(true)
+  const writer = writerOn(slow)
+  for (const size of [60_000, 60_000, 60_000]) {
+    writer.body(Buffer.alloc(size, 'a'), 0, size)
+    writer.flush()
+  }
+  slow.takeAll()
+  const slabs = new Set(slow.writes.map((buf) => buf.buffer))
+  const others = Array.from(slabs, () => new Wire(true))
+  for (const wire of others) {
+    const other = writerOn(wire)
+    other.body(Buffer.alloc(60_000, 'b'), 0, 60_000)
+    other.flush()
+  }
+  t.same(new Set(others.map((wire) => wire.writes[0]!.buffer)), slabs, 'others have its slabs')
 })

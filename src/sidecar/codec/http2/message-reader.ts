@@ -5,6 +5,7 @@
  * A block is decoded whatever becomes of its stream: both sides' tables must stay in step.
  */
 import { Head } from '../head.ts'
+import { giveSlab } from '../slabs.ts'
 import { COMPRESSION_FAULT, DONE, HEADERS_TOO_LARGE, type Verdict } from '../verdict.ts'
 import { NOT_KNOWN, OWN_RESET, PEER_DONE } from './closed-streams.ts'
 import type { Core } from './core.ts'
@@ -347,9 +348,10 @@ export class MessageReader {
     core.slowDown(stream)
     while (held.bytes > 0 && !stream.paused) {
       const { first, at, end } = held
-      held.skip(end - at)
+      const done = held.skip(end - at)
       core.unhold(end - at)
       stream.owner.onData(stream, first, at, end)
+      if (done !== null) giveSlab(done)
       if (stream.generation !== generation || stream.state === FREE) return
       core.creditStream(stream, end - at)
     }
