@@ -46,5 +46,6 @@ export const bodies: Row = (context) =>
     load: ({ ports }, { path, uploadBytes = 0, connections = CONNECTIONS }, seconds) =>
       applyLoad({ port: ports.http, path, connections, seconds, uploadBytes }),
     withMemory: true,
+    warmsEachCell: true,
     notes: ['RSS: of the largest process, after all bodies'],
   })

@@ -33,6 +33,8 @@ export interface ClosedRow<C extends Cell> {
   notes?: readonly string[]
   /** Where the number of requests that warms a proxy is never reached. */
   warmRounds?: number
+  /** Cells take other ways through a proxy: each is warmed. */
+  warmsEachCell?: boolean
   /** What one of the things counted is called, if not a request. */
   per?: string
   /** Memory after all of it, per process of each subject. */
@@ -58,6 +60,8 @@ export async function closedRow<C extends Cell>(context: RowContext, spec: Close
       let requests = 0
       for (let round = 0; round < (spec.warmRounds ?? WARM_ROUNDS[plan.mode]) && requests < WARM_REQUESTS; round++)
         requests += (await spec.load(subject, first, Math.min(seconds, WARM_SECONDS))).requests
+      if (spec.warmsEachCell !== true) return
+      for (const cell of cells) if (cell !== first) await spec.load(subject, cell, Math.min(seconds, WARM_SECONDS))
     },
     run: async (subject, cell) => {
       const key = { row, subject: subject.name, cell: cell.cell }
