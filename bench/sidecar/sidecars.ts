@@ -21,6 +21,7 @@ export const startSidecar: HopStarter = ({ name, file, setting }) =>
     role: 'proxy',
     command: setting.node,
     args: [BUNDLE, '-c', file],
+    env: { MALLOC_ARENA_MAX: '1' }, // as a mesh starts them (src/supervisor/sidecar.ts)
   })
 
 export interface PairSpec {

@@ -160,9 +160,12 @@ export class Sidecar {
   }
 }
 
-/** What Pocketmesh's own processes inherit: not NODE_OPTIONS or proxies of the user's shell. */
+/**
+ * What Pocketmesh's own processes inherit: not NODE_OPTIONS or proxies of the user's shell. One arena of malloc: what V8's
+ * threads need to compile would stay in one of each, 20 to 30 MiB a busy sidecar on Node 24.
+ */
 export function processEnvironment(): Record<string, string> {
-  const env: Record<string, string> = {}
+  const env: Record<string, string> = { MALLOC_ARENA_MAX: '1' }
   for (const name of ['PATH', 'HOME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS']) {
     const value = process.env[name]
     if (value !== undefined) env[name] = value
