@@ -1,4 +1,5 @@
 /** Credentials of one small mesh, for tests: a root, and leaves for any service account. */
+import { connect, type TLSSocket } from 'node:tls'
 import type { Credential } from '../../src/sidecar/ports.ts'
 import { toPem } from '../../src/identity/pem.ts'
 import { keyPem, leafExtensions, mint, mintRoot, newKey } from './mint.ts'
@@ -21,4 +22,10 @@ export function credential(account: string, generation = 1, lifeMs = 24 * 3_600_
     notBeforeEpochMs: Date.now() - 1000,
     notAfterEpochMs: Date.now() + 3_600_000,
   }
+}
+
+/** A connection to a sidecar's inbound port as another sidecar of the mesh makes it, without looking at who answers. */
+export function meshSocket(port: number, alpn: string): TLSSocket {
+  const { certChainPem: cert, keyPem: key } = credential('client')
+  return connect({ port, host: '127.0.0.1', rejectUnauthorized: false, cert, key, ALPNProtocols: [alpn] })
 }

@@ -6,7 +6,6 @@ import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
 import { PassThrough } from 'node:stream'
-import tls from 'node:tls'
 import t, { type Test } from 'tap'
 import * as wire from '../helpers/h2-wire.ts'
 import {
@@ -25,7 +24,7 @@ import {
   staticCluster,
   TestCredentials,
 } from '../helpers/data-plane.ts'
-import { credential, spiffeId } from '../helpers/credentials.ts'
+import { credential, meshSocket, spiffeId } from '../helpers/credentials.ts'
 
 const CLUSTER = 'outbound|8080||server.default.svc.cluster.local'
 type Version = 'http1' | 'http2' | 'client'
@@ -306,15 +305,7 @@ void t.test('an upgrade waits for the SETTINGS that say whether it may go', asyn
 
 void t.test('hundreds of cancelled requests in one TLS read are taken in order', async (t) => {
   const { server } = await pair(t, await http1App(t, (_req, res) => res.end('ok')), 'http1')
-  const own = credential('client')
-  const socket = tls.connect({
-    port: server.port('in'),
-    host: '127.0.0.1',
-    rejectUnauthorized: false,
-    cert: own.certChainPem,
-    key: own.keyPem,
-    ALPNProtocols: ['istio-h2'],
-  })
+  const socket = meshSocket(server.port('in'), 'istio-h2')
   t.teardown(() => socket.destroy())
   await once(socket, 'secureConnect')
   socket.setMaxSendFragment(4096) // several records to one read, each with more than has its turn at once

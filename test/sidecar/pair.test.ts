@@ -19,7 +19,7 @@ import {
   tcpListener,
   TestCredentials,
 } from '../helpers/data-plane.ts'
-import { credential, spiffeId } from '../helpers/credentials.ts'
+import { credential, meshSocket, spiffeId } from '../helpers/credentials.ts'
 import { ManualClock } from '../helpers/manual-clock.ts'
 import { Wire } from './listener/front.ts'
 
@@ -93,15 +93,7 @@ void t.test('x-forwarded-proto is what the first proxy saw, and what its client 
   const { seen, server, port } = await pair(t, 'STRICT', true)
   await exchangeBytes(port, GET)
   await exchangeBytes(port, GET.replace('Host', 'X-Forwarded-Proto: https\r\nHost'))
-  const own = credential('client')
-  const socket = tls.connect({
-    port: server.port('in'),
-    host: '127.0.0.1',
-    rejectUnauthorized: false,
-    cert: own.certChainPem,
-    key: own.keyPem,
-    ALPNProtocols: ['istio-http/1.1'],
-  })
+  const socket = meshSocket(server.port('in'), 'istio-http/1.1')
   socket.write(GET.replace('/x', 'https://server/y'))
   await once(socket.resume(), 'close')
   await exchangeBytes(port, GET.replace('/x', 'https://server/y')) // refused: it did not come by TLS

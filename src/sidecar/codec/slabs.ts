@@ -4,15 +4,18 @@
  * In: a size. Out: a buffer of at least that. Owns those that nobody uses, up to a bound of each size.
  */
 
-/** A turn's small messages; what a read brings, in one frame; a turn's output of a link. With how many are kept. */
-const CLASSES = [
-  { bytes: 16 * 1024, maxFree: 128, free: [] as Buffer[] },
-  { bytes: 72 * 1024, maxFree: 16, free: [] as Buffer[] },
-  { bytes: 288 * 1024, maxFree: 4, free: [] as Buffer[] },
-]
+/** A turn's small messages: what a slab holds at least. */
+export const SLAB_BYTES = 16 * 1024
+/** What a read brings, with its frame. */
+export const READ_SLAB_BYTES = 72 * 1024
+/** A turn's output of a link: what a slab that is used again holds at most. */
+export const TURN_SLAB_BYTES = 288 * 1024
 
-/** What a slab holds at least. */
-export const SLAB_BYTES = CLASSES[0]!.bytes
+const CLASSES = [
+  { bytes: SLAB_BYTES, maxFree: 128, free: [] as Buffer[] },
+  { bytes: READ_SLAB_BYTES, maxFree: 16, free: [] as Buffer[] },
+  { bytes: TURN_SLAB_BYTES, maxFree: 4, free: [] as Buffer[] },
+]
 
 export function takeSlab(bytes: number): Buffer {
   for (const size of CLASSES) {

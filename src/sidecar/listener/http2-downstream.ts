@@ -5,7 +5,6 @@
  *   OPEN --drain, idle--> DRAINING (GOAWAY) --no stream left--> CLOSED     OPEN --fault--> CLOSING (GOAWAY, lingers) --> CLOSED
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
-import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { fieldsOf } from '../codec/head.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
@@ -17,7 +16,8 @@ import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
 import type { Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import { openTransport } from '../transport/open.ts'
-import { FULL_READ_BYTES, type Transport, type TransportHandler } from '../transport/transport.ts'
+import { ReadEnd } from '../transport/read-end.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { SESSION_BUFFER_BYTES, TurnWriter } from '../transport/turn-writer.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 import { HeadTexts } from './head-texts.ts'
@@ -34,9 +34,7 @@ const CLOSED = 3
 const MAX_SPARE = 64
 const LOOK_MS = 1000
 
-export class Http2Downstream
-  implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner, TurnEndHandler
-{
+export class Http2Downstream implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner {
   readonly settings: HttpSettings
   readonly info: ConnectionInfo
   readonly texts = new HeadTexts()
@@ -47,7 +45,7 @@ export class Http2Downstream
   readonly #active: Http2Exchange[] = []
   readonly #spare: Http2Exchange[] = []
   readonly #touched: Http2Exchange[] = []
-  #endsReadLater = false
+  readonly #readEnd = new ReadEnd(() => this.#endRead())
   readonly #timer = new TimerEntry(() => this.#onTimer())
   readonly #shutdown = new TimerEntry(() => this.#onShutdown())
   #state = OPEN
@@ -136,17 +134,12 @@ export class Http2Downstream
       return
     }
     const at = this.#session.receiveSome(buf, 0, end)
-    if (end < FULL_READ_BYTES) this.onTurnEnd()
-    else if (!this.#endsReadLater) {
-      this.#endsReadLater = true
-      atTurnEnd(this)
-    }
+    this.#readEnd.after(end)
     if (at < end) this.#later(Buffer.from(buf.subarray(at, end)))
   }
 
-  /** All that has come in this turn is in: those who got something of it write it once. */
-  onTurnEnd(): void {
-    this.#endsReadLater = false
+  /** Those who got something of it may write. */
+  #endRead(): void {
     const touched = this.#touched
     for (let i = 0; i < touched.length; i++) {
       const exchange = touched[i]!

@@ -5,7 +5,6 @@
  *   OPEN --retire, GOAWAY--> DRAINING --no exchange left--> CLOSED        any --fault, end--> CLOSED
  */
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
-import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { fieldsOf } from '../codec/head.ts'
 import { Bucket, CAREFUL_RESETS, MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
@@ -17,7 +16,8 @@ import { NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import type { UpstreamProtocol } from '../codec/protocol.ts'
 import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
-import { FULL_READ_BYTES, type Transport, type TransportHandler } from '../transport/transport.ts'
+import { ReadEnd } from '../transport/read-end.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { SESSION_BUFFER_BYTES, TurnWriter } from '../transport/turn-writer.ts'
 import { localLabel } from './address.ts'
 import type { Link } from './dial.ts'
@@ -35,7 +35,7 @@ export interface Http2Owner {
 /** Requests kept for the next exchanges. */
 const MAX_SPARE = 64
 
-export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, LifeHandler, TurnEndHandler {
+export class Http2Link implements TransportHandler, SessionHandler, Http2RequestOwner, LifeHandler {
   readonly link: Link
   readonly peerId: string
   readonly localAddress: string
@@ -52,7 +52,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   readonly #transport: Transport
   readonly #session: Session
   readonly #touched: Http2Request[] = []
-  #endsReadLater = false
+  readonly #readEnd = new ReadEnd(() => this.#endRead())
   readonly #spare: Http2Request[] = []
   readonly #writer: TurnWriter
   readonly #keepalive: Keepalive | null
@@ -124,16 +124,11 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   // hot
   onBytes(buf: Buffer, end: number): void {
     this.#session.receive(buf, 0, end)
-    if (end < FULL_READ_BYTES) this.onTurnEnd()
-    else if (!this.#endsReadLater) {
-      this.#endsReadLater = true
-      atTurnEnd(this)
-    }
+    this.#readEnd.after(end)
   }
 
-  /** All that has come in this turn is in: those who got something of it write it once. */
-  onTurnEnd(): void {
-    this.#endsReadLater = false
+  /** Those who got something of it may write. */
+  #endRead(): void {
     const touched = this.#touched
     for (let i = 0; i < touched.length; i++) if (touched[i]!.isTouched) touched[i]!.endRead()
     while (touched.length > 0) touched.pop() // setting a length costs

@@ -5,10 +5,10 @@
  */
 import type { Socket } from 'node:net'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
-import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import { openTransport } from '../transport/open.ts'
+import { ReadEnd } from '../transport/read-end.ts'
 import { wasReset } from '../transport/reset.ts'
-import { FULL_READ_BYTES, type Transport, type TransportHandler } from '../transport/transport.ts'
+import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Writer } from '../transport/writer.ts'
 
 export interface TunnelSide {
@@ -31,14 +31,14 @@ interface TunnelOwner {
 }
 
 /** One of the two sockets: what it reads, the other one writes. */
-class Half implements TransportHandler, TurnEndHandler {
+class Half implements TransportHandler {
   readonly transport: Transport
   bytesRead = 0
   readonly #writer: Writer
   readonly #owner: TunnelOwner
   #other: Half | null = null
   #paused = false
-  #flushesLater = false
+  readonly #readEnd = new ReadEnd(() => this.#pass())
 
   constructor(side: TunnelSide, owner: TunnelOwner) {
     this.transport = openTransport(side, null)
@@ -69,16 +69,12 @@ class Half implements TransportHandler, TurnEndHandler {
     this.#owner.onActive()
     const other = this.#other!
     other.#writer.body(buf, 0, end)
-    if (end < FULL_READ_BYTES || !other.transport.takesMore) this.onTurnEnd()
-    else if (!this.#flushesLater) {
-      this.#flushesLater = true
-      atTurnEnd(this)
-    }
+    if (other.transport.takesMore) this.#readEnd.after(end)
+    else this.#readEnd.now()
   }
 
-  /** What was read in this turn goes out in one write. */
-  onTurnEnd(): void {
-    this.#flushesLater = false
+  /** What was read goes out. */
+  #pass(): void {
     if (this.#other!.#writer.flush() || this.#paused) return
     this.#paused = true
     this.transport.pause()

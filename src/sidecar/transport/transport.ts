@@ -4,9 +4,6 @@
  */
 import type { Socket } from 'node:net'
 
-/** As much in one read (a whole record of TLS) is rarely the last of a turn. */
-export const FULL_READ_BYTES = 16 * 1024
-
 /** Whose connection it is for now. */
 export interface TransportHandler {
   /** `buf[0, end)` has come. The bytes are the handler's only until it returns: what is kept is copied. */

@@ -3,18 +3,15 @@
  * In: text, ranges of bytes. Out: as few writes as there are messages. Owns: a slab while something of it waits; as soon
  * as the kernel has taken all, it is another connection's to use, so that idle ones have none.
  */
-import { writeLatin1 } from '../codec/bytes.ts'
+import { copyBytes, writeLatin1 } from '../codec/bytes.ts'
 import type { ByteSink } from '../codec/http1/encode.ts'
-import { giveSlab, takeSlab } from '../codec/slabs.ts'
+import { giveSlab, READ_SLAB_BYTES, takeSlab } from '../codec/slabs.ts'
 import type { Transport } from './transport.ts'
 
-/** More than this is not gathered: it goes to the transport, and what follows is the next write. */
-const MAX_PENDING_BYTES = 72 * 1024
 /** Of a reader so slow that more would gather, the rest is garbage. */
 const MAX_LENT = 8
 /** Up to here a loop is cheaper than a call of Node's. */
 const LOOP_TEXT_BYTES = 40
-const LOOP_BYTES = 128
 /** Up to here numbers are written without a text. */
 const MAX_SMALL = 999_999_999
 const ZERO = 0x30
@@ -70,18 +67,13 @@ export class Writer implements ByteSink {
 
   // hot
   bytes(buf: Buffer, start: number, end: number): void {
-    const length = end - start
-    this.#reserve(length)
-    const slab = this.#slab
-    const at = this.#at
-    if (length > LOOP_BYTES) buf.copy(slab, at, start, end)
-    else for (let i = 0; i < length; i++) slab[at + i] = buf[start + i]!
-    this.#at = at + length
+    this.#reserve(end - start)
+    this.#at = copyBytes(buf, start, end, this.#slab, this.#at)
   }
 
-  /** Body bytes. Leaves with `flush`, or when there is much. */
+  /** Body bytes. They leave with `flush`; what would be more than one slab leaves before. */
   body(buf: Buffer, start: number, end: number): void {
-    if (this.pendingBytes + end - start > MAX_PENDING_BYTES) this.#writePending()
+    if (this.pendingBytes + end - start > READ_SLAB_BYTES) this.#writePending()
     this.bytes(buf, start, end)
   }
 

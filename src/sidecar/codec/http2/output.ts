@@ -4,7 +4,8 @@
  *
  * While a header block is open (`openFrame` to `closeFrame`) an encoder writes at `at`; then nothing else may.
  */
-import { giveSlab, SLAB_BYTES, takeSlab } from '../slabs.ts'
+import { copyBytes } from '../bytes.ts'
+import { giveSlab, SLAB_BYTES, takeSlab, TURN_SLAB_BYTES } from '../slabs.ts'
 import {
   ACK,
   CLIENT_PREFACE,
@@ -21,9 +22,6 @@ import {
 } from './frame.ts'
 import type { ErrorCode } from './errors.ts'
 
-/** As much is joined in one slab; more is a list of them. */
-const MAX_SLAB_BYTES = 288 * 1024
-const LOOP_BYTES = 128
 const EMPTY = Buffer.alloc(0)
 
 export interface OutputOwner {
@@ -145,10 +143,7 @@ export class Output {
     this.reserve(FRAME_HEADER_BYTES + length)
     const { buf, at: headerAt } = this
     writeFrameHeader(buf, headerAt, length, DATA, flags, id)
-    const at = headerAt + FRAME_HEADER_BYTES
-    if (length > LOOP_BYTES) source.copy(buf, at, start, end)
-    else for (let i = 0; i < length; i++) buf[at + i] = source[start + i]!
-    this.at = at + length
+    this.at = copyBytes(source, start, end, buf, headerAt + FRAME_HEADER_BYTES)
     this.#added(FRAME_HEADER_BYTES + length)
     return headerAt
   }
@@ -231,7 +226,7 @@ export class Output {
     const { buf, at } = this
     const openAt = this.#openAt
     const whole = at - this.#start + bytes
-    const keepFrom = whole <= MAX_SLAB_BYTES ? this.#start : openAt >= 0 ? openAt : at
+    const keepFrom = whole <= TURN_SLAB_BYTES ? this.#start : openAt >= 0 ? openAt : at
     if (keepFrom > this.#start) this.#list.push(buf.subarray(this.#start, keepFrom))
     const kept = at - keepFrom
     const slab = takeSlab(Math.max(kept + bytes, this.#turnBytes))
