@@ -28,10 +28,22 @@ function kill(pgid: number, startTime: string, signal: NodeJS.Signals): void {
 }
 
 function removeSockets(): void {
+  for (const name of socketNames()) {
+    try {
+      // a control plane that ends meanwhile removes its own: what is gone must not save the rest
+      rmSync(join(socketDir, name), { force: true })
+    } catch {
+      // no socket, or not ours
+    }
+  }
+}
+
+function socketNames(): string[] {
   try {
-    for (const name of readdirSync(socketDir)) if (name.endsWith('.sock')) rmSync(join(socketDir, name))
+    return readdirSync(socketDir).filter((name) => name.endsWith('.sock'))
   } catch {
-    // the folder is gone, or another mesh begins to use it
+    // the folder is gone
+    return []
   }
 }
 
