@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { MALLOC_ENVIRONMENT } from '../../src/lib/malloc.ts'
 import type { Missing, Setting } from '../subject.ts'
 import { Subject } from '../subject.ts'
 import { Child } from '../system/child.ts'
@@ -21,7 +22,7 @@ export const startSidecar: HopStarter = ({ name, file, setting }) =>
     role: 'proxy',
     command: setting.node,
     args: [BUNDLE, '-c', file],
-    env: { MALLOC_ARENA_MAX: '1' }, // as a mesh starts them (src/supervisor/sidecar.ts)
+    env: MALLOC_ENVIRONMENT, // as a mesh starts them
   })
 
 export interface PairSpec {

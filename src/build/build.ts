@@ -36,6 +36,9 @@ const script: BuildOptions = {
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
   define: { 'import.meta.url': 'undefined' },
+  // a function's expression, as boot.ts runs it: joined at run time, it would be there twice
+  banner: { js: '(function (exports, require, module) {' },
+  footer: { js: '})' },
 }
 
 /** A generated schema newer than all that it is made of needs no rebuild. */

@@ -1,8 +1,8 @@
 /**
  * What dist/sidecar.js does: runs the bundle beside it, sidecar.cjs, or for a proxy without a mesh standalone.cjs, with the
  * machine code that V8 made of it in an earlier start. A process that found none keeps its own for the others, once it
- * has served for a while: by then all that a start needs has been compiled. In: a bundle, `BUNDLE.VERSION-ARCH.cache`
- * beside it. Out: a running proxy, that file.
+ * has served for a while: by then all that a start needs has been compiled. In: a bundle (the expression of one function
+ * of exports, require and module), `BUNDLE.VERSION-ARCH.cache` beside it. Out: a running proxy, that file.
  */
 import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -22,7 +22,7 @@ export async function main(argv: string[]): Promise<void> {
   // V8 refuses what another version or other flags have made
   const cache = new CodeCache(bundle, beside(`${name}.${process.version}-${process.arch}.cache`))
   const cachedData = cache.read()
-  const source = `(function (exports, require, module) {${readFileSync(bundle, 'latin1')}\n})`
+  const source = readFileSync(bundle, 'latin1')
   const script = new Script(source, { filename: bundle, ...(cachedData === undefined ? {} : { cachedData }) })
   const run = script.runInThisContext() as (exports: object, require: NodeJS.Require, module: object) => void
   const module = { exports: {} as SidecarBundle }

@@ -10,6 +10,7 @@ import type { Pod, PodState, TokenRequest, TokenResponse } from '../client/contr
 import { writeFileAtomic } from '../lib/atomic-file.ts'
 import type { EntryCommand } from '../lib/entry.ts'
 import { podAdminSocket, podDir, type Home } from '../lib/home.ts'
+import { MALLOC_ENVIRONMENT } from '../lib/malloc.ts'
 import type { SidecarBootstrap } from '../xds/bootstrap.ts'
 import { nodeId } from '../xds/names.ts'
 import { answersOk } from './admin-get.ts'
@@ -160,12 +161,9 @@ export class Sidecar {
   }
 }
 
-/**
- * What Pocketmesh's own processes inherit: not NODE_OPTIONS or proxies of the user's shell. One arena of malloc: what V8's
- * threads need to compile would stay in one of each, 20 to 30 MiB a busy sidecar on Node 24.
- */
+/** What Pocketmesh's own processes inherit: not NODE_OPTIONS or proxies of the user's shell. */
 export function processEnvironment(): Record<string, string> {
-  const env: Record<string, string> = { MALLOC_ARENA_MAX: '1' }
+  const env: Record<string, string> = { ...MALLOC_ENVIRONMENT }
   for (const name of ['PATH', 'HOME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS']) {
     const value = process.env[name]
     if (value !== undefined) env[name] = value

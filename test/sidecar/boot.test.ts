@@ -8,10 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { buildSync } from 'esbuild'
 import t, { type Test } from 'tap'
 
-const BUNDLE = `exports.main = async (argv) => {
+// one function's expression, as the build makes them
+const BUNDLE = `(function (exports, require, module) {
+exports.main = async (argv) => {
   console.log(NAME, argv.join(' '))
   process.stdin.on('end', () => process.exit(0)).resume()
-}`
+}
+})`
 const HOUR_S = 3600
 const KEPT_WITHIN_MS = 20_000
 
