@@ -31,8 +31,8 @@ export interface ClosedRow<C extends Cell> {
   anchor: string
   load: (subject: Subject, cell: C, seconds: number) => Promise<LoadResult>
   notes?: readonly string[]
-  /** Where the number of requests that warms a proxy is never reached. */
-  warmRounds?: number
+  /** Seconds at most, where the number of requests that warms a proxy is never reached. */
+  warmRounds?: Readonly<Record<Mode, number>>
   /** Cells take other ways through a proxy: each is warmed. */
   warmsEachCell?: boolean
   /** What one of the things counted is called, if not a request. */
@@ -58,7 +58,8 @@ export async function closedRow<C extends Cell>(context: RowContext, spec: Close
       if (first === undefined) return
       // what V8 has not compiled yet costs several times as much
       let requests = 0
-      for (let round = 0; round < (spec.warmRounds ?? WARM_ROUNDS[plan.mode]) && requests < WARM_REQUESTS; round++)
+      const rounds = (spec.warmRounds ?? WARM_ROUNDS)[plan.mode]
+      for (let round = 0; round < rounds && requests < WARM_REQUESTS; round++)
         requests += (await spec.load(subject, first, Math.min(seconds, WARM_SECONDS))).requests
       if (spec.warmsEachCell !== true) return
       for (const cell of cells) if (cell !== first) await spec.load(subject, cell, Math.min(seconds, WARM_SECONDS))

@@ -13,6 +13,8 @@ const MTLS: readonly SubjectName[] = ['bare-http1', 'bare-tls', 'haproxy-h1', 'n
 const SIZES = { quick: { reps: 1, seconds: 1 }, default: { reps: 5, seconds: 1 }, full: { reps: 7, seconds: 4 } }
 const CONCURRENCY = 4
 const JOB = { kind: 'connections', path: '/1k', concurrency: CONCURRENCY, expectedBytes: 1024 } as const
+// some 600 a second: V8 has compiled what a connection takes after a few thousand
+const WARM_ROUNDS = { quick: 3, default: 8, full: 12 }
 const CELLS = [{ cell: `${CONCURRENCY} at once` }]
 
 export const connections: Row = (context) =>
@@ -24,7 +26,6 @@ export const connections: Row = (context) =>
     sizes: SIZES,
     anchor: HAPROXY_HOP,
     per: 'connection',
-    warmRounds: 2,
     load: ({ ports: { http: port } }, _cell, seconds) =>
       fromJob(context.stage.load.run({ ...JOB, port, seconds, certificates: undefined })),
   })
@@ -38,7 +39,7 @@ export const handshakes: Row = (context) =>
     sizes: SIZES,
     anchor: BARE_TLS,
     per: 'handshake',
-    warmRounds: 2,
+    warmRounds: WARM_ROUNDS,
     load: ({ name, ports: { tls: port } }, _cell, seconds) =>
       port === undefined
         ? Promise.reject(new Error(`${name} accepts no TLS`))
