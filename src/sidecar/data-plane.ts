@@ -69,7 +69,6 @@ export interface DataPlaneOptions {
   nodeId: string
   /** Whose a connection to another proxy is that serves several clients; absent: the address in the node ID. */
   ownAddress?: string
-  trustDomain: string
   /** That a listener keeps of one source; absent or 0: any number. */
   maxConnectionsPerSource?: number
   clock: Clock

@@ -65,7 +65,7 @@ export class Sidecar {
     this.#clock = clock
     this.#log = log
     this.#startedAtEpochMs = clock.nowEpochMs()
-    const { accessLogFile, trustDomain, podDir } = bootstrap
+    const { accessLogFile, podDir } = bootstrap
     const self = workloadOf(bootstrap)
     const nodeId = bootstrap.node.id
     this.#accessLog = accessLogFile === '' ? null : new AccessLog(accessLogFile)
@@ -76,7 +76,6 @@ export class Sidecar {
       telemetry: this.#telemetry,
       self,
       nodeId,
-      trustDomain,
       clock,
       log,
     })

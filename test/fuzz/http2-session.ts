@@ -146,7 +146,7 @@ class Trial {
       if (!this.#blocked) this.#take()
       if (this.session.output.pending > MAX_PENDING_BYTES) this.problems.push('too much waits to go out')
     }
-    this.session.setOutputBlocked(false)
+    this.session.onSocketDrain()
     this.#take()
     this.session.destroy(0)
     this.#take()
@@ -239,7 +239,7 @@ class Trial {
         break
       case 'block':
         this.#blocked = true
-        session.setOutputBlocked(true)
+        session.output.blocked = true
         break
       case 'drain':
         this.#blocked = false

@@ -93,7 +93,6 @@ export function createPlane(
     telemetry: records,
     self: workload(name),
     nodeId: `sidecar~127.0.0.1~${name}-0.default~default.svc.cluster.local`,
-    trustDomain: 'cluster.local',
     clock: systemClock,
     log: createLog('test'),
     ...more,

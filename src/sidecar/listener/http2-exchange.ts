@@ -6,7 +6,7 @@ import { BODY_LENGTH, BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { OwnField } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
 import { NO_FIELDS } from '../codec/http1/encode.ts'
-import { CANCEL, type ErrorCode, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from '../codec/http2/errors.ts'
+import { type ErrorCode, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from '../codec/http2/errors.ts'
 import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
 import { INVALID_MESSAGE } from '../codec/http2/message-reader.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
@@ -271,12 +271,6 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
 
   exchangeDone(): void {
     this.#end(this.#requestEnded ? null : NO_ERROR) // answered early: RFC 9113 section 8.1
-  }
-
-  /** Gives up what the new rules, or the listener's end, do not let go on. */
-  cancel(): void {
-    this.#stream.onDownstreamGone()
-    this.#end(CANCEL)
   }
 
   /** The session has refused a request's head: those that only a reset answers have no status. */

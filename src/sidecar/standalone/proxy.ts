@@ -53,7 +53,6 @@ export class StandaloneProxy {
       accessLogs: (files) => this.#sinkFor(files),
       self,
       nodeId,
-      trustDomain: '',
       maxConnectionsPerSource,
       clock,
       log,

@@ -301,11 +301,6 @@ export class UpstreamSide implements UpstreamHandler {
     this.#upstream?.resume()
   }
 
-  /** It is paused: whoever should read does not. */
-  get isPaused(): boolean {
-    return this.#paused
-  }
-
   onEnd(): void {
     this.#peer.sendEnd()
     this.#peer.flush()

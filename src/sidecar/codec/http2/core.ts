@@ -149,11 +149,6 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
     if (pool.length < MAX_POOLED) pool.push(stream)
   }
 
-  /** Gives back what is kept for the next streams. */
-  trim(): void {
-    this.#pool.length = 0
-  }
-
   /** Nobody has used this stream yet, so that any frame on it is wrong (section 5.1, idle). */
   isIdleId(id: number): boolean {
     if ((id & 1) === 0) return true // only servers would use them, for pushes

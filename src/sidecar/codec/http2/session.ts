@@ -60,10 +60,6 @@ export class Session implements StreamHost {
     return this.#core.draining
   }
 
-  get isDead(): boolean {
-    return this.#core.dead
-  }
-
   /** Nothing of a frame or a header block is in: where a connection may wait for long. */
   get isBetweenMessages(): boolean {
     return this.#inbound.reader.isBetweenFrames && this.#inbound.messages.blockStreamId === 0
@@ -127,12 +123,6 @@ export class Session implements StreamHost {
     if (!this.#core.dead) sender.refill()
   }
 
-  /** True: DATA waits in its streams, whatever the windows say; control frames and heads still go. */
-  setOutputBlocked(blocked: boolean): void {
-    if (blocked) this.#core.output.blocked = true
-    else this.onSocketDrain()
-  }
-
   ping(): void {
     if (this.#core.dead) return
     this.#inbound.numPings++
@@ -142,11 +132,6 @@ export class Session implements StreamHost {
   /** A PING of ours is not answered yet. */
   get isPingPending(): boolean {
     return this.#inbound.numPings > 0
-  }
-
-  /** For a connection that has been idle for long: gives back the memory that a burst of streams needed. */
-  trim(): void {
-    this.#core.trim()
   }
 
   // ---- @internal, for its streams

@@ -172,7 +172,7 @@ t.test('turns', async (t) => {
   t.test('a blocked output keeps DATA, not PING; a drain lets it go', async (t) => {
     const peer = serverWith(headers(1, GET))
     writes(peer)
-    peer.session.setOutputBlocked(true)
+    peer.session.output.blocked = true
     const request = peer.events.requests[0]!
     sendResponse(request.stream!, 200, false)
     t.equal(request.stream!.sendData(Buffer.from('later'), 0, 5), false)
