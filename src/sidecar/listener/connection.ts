@@ -1,10 +1,10 @@
 /** What a listener keeps of its connections, whatever they speak. */
-import type { TunnelSide } from '../stream/tunnel.ts'
 import type { IpAddress } from '../pool/address.ts'
 import type { ConnectionInfo } from '../stream/context.ts'
+import type { TransportSide } from '../transport/transport.ts'
 
 /** An accepted connection, after TLS. */
-export interface Downlink extends TunnelSide {
+export interface Downlink extends TransportSide {
   info: ConnectionInfo
   /** What TLS has agreed on, '' for nothing. */
   alpn: string

@@ -9,6 +9,7 @@ import type { Address, IpAddress } from './address.ts'
 import { lookupPublic, REFUSED_TARGET } from './forbidden.ts'
 import { DirectInput } from '../transport/direct-input.ts'
 import { hasHandles } from '../transport/stream-handle.ts'
+import type { TransportSide } from '../transport/transport.ts'
 import type { FileTls } from '../tls/files.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 
@@ -23,11 +24,7 @@ export interface TlsTarget {
 }
 
 /** A connection that is up. */
-export interface Link {
-  /** Where bytes go in and out. */
-  socket: net.Socket
-  /** The socket below TLS, or the same one: only this can be reset. */
-  raw: net.Socket
+export interface Link extends TransportSide {
   /** SPIFFE ID of the peer, '' without mutual TLS. */
   peerId: string
   /** What TLS has agreed on, '' for nothing. */
@@ -36,8 +33,6 @@ export interface Link {
   generation: number
   /** How long the peer's certificate is still good for; Infinity where it showed none. */
   lifeMs: number
-  /** How bytes come in where they do not come as `data` events. */
-  input: DirectInput | null
 }
 
 export type ConnectFault = 'connect_failure' | 'connect_timeout' | 'refused_target'
@@ -67,7 +62,7 @@ export interface DialTarget {
   timeoutMs: number
   /** The first bytes of the connection. */
   header: Buffer | null
-  /** See input.ts. */
+  /** Nothing but a transport reads it: see direct-input.ts. */
   direct?: boolean
 }
 
@@ -80,8 +75,8 @@ export function proxyHeader(dialer: Dialer, source: IpAddress | null, destinatio
 /** Starts a connection; the returned function gives it up (then `done` is not called). */
 export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => void {
   const { address, tls, timeoutMs, header } = target
-  const input = target.direct === true && tls === null && !hasHandles ? new DirectInput() : null // below TLS the bytes are not ours to read
-
+  // below TLS the bytes are not ours to read
+  const input = target.direct === true && tls === null && !hasHandles ? new DirectInput() : null
   const options = { ...connectOptions(address), allowHalfOpen: true }
   const raw = net.connect(input === null ? options : { ...options, onread: input.onread })
   let settled = false

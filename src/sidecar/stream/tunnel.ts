@@ -3,19 +3,12 @@
  * In: two connected links and what was read from each before. Out: one call at the end. Owns both sockets.
  * A truncated stream must look truncated: whatever ends without a FIN is passed on as a reset, below TLS too.
  */
-import type { Socket } from 'node:net'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
 import { openTransport } from '../transport/open.ts'
 import { ReadEnd } from '../transport/read-end.ts'
 import { wasReset } from '../transport/reset.ts'
-import type { Transport, TransportHandler } from '../transport/transport.ts'
+import type { Transport, TransportHandler, TransportSide } from '../transport/transport.ts'
 import { Writer } from '../transport/writer.ts'
-
-export interface TunnelSide {
-  socket: Socket
-  /** Below TLS. */
-  raw: Socket
-}
 
 export type TunnelEnd = 'ended' | 'downstream_reset' | 'upstream_reset' | 'idle' | 'destroyed'
 
@@ -40,7 +33,7 @@ class Half implements TransportHandler {
   #paused = false
   readonly #readEnd = new ReadEnd(() => this.#pass())
 
-  constructor(side: TunnelSide, owner: TunnelOwner) {
+  constructor(side: TransportSide, owner: TunnelOwner) {
     this.transport = openTransport(side, null)
     this.#writer = new Writer(this.transport)
     this.#owner = owner
@@ -117,8 +110,8 @@ export class Tunnel implements TunnelOwner {
   #over = false
 
   constructor(
-    down: TunnelSide,
-    up: TunnelSide,
+    down: TransportSide,
+    up: TransportSide,
     { wheel, nowMs }: { wheel: TimerWheel; nowMs: () => number },
     idleMs: number,
     onEnd: (why: TunnelEnd) => void,

@@ -18,8 +18,7 @@ import {
   wasAsync,
   type WriteRequest,
 } from './stream-handle.ts'
-import type { TransportSide } from './stream-transport.ts'
-import type { Transport, TransportHandler } from './transport.ts'
+import type { Transport, TransportHandler, TransportSide } from './transport.ts'
 
 const READ_BYTES = 64 * 1024
 /** More than this may not wait, where the configuration says nothing. */

@@ -2,16 +2,7 @@
 import type { Socket } from 'node:net'
 import type { DirectInput } from './direct-input.ts'
 import { resetSide } from './reset.ts'
-import type { Transport, TransportHandler } from './transport.ts'
-
-/** What a connection was accepted or dialled as. */
-export interface TransportSide {
-  socket: Socket
-  /** Below TLS. */
-  raw: Socket
-  /** How bytes come in where they do not come as `data` events. */
-  input?: DirectInput | null
-}
+import type { Transport, TransportHandler, TransportSide } from './transport.ts'
 
 export class StreamTransport implements Transport {
   readonly socket: Socket

@@ -3,6 +3,17 @@
  * In: buffers to write. Out: what comes, and how it ends, to one handler at a time. Owns the socket's events.
  */
 import type { Socket } from 'node:net'
+import type { DirectInput } from './direct-input.ts'
+
+/** What a connection was accepted or dialled as. */
+export interface TransportSide {
+  /** Where bytes go in and out. */
+  socket: Socket
+  /** The socket below TLS, or the same one: only this can be reset. */
+  raw: Socket
+  /** How bytes come in where they do not come as `data` events. */
+  input?: DirectInput | null
+}
 
 /** Whose connection it is for now. */
 export interface TransportHandler {
@@ -18,7 +29,7 @@ export interface TransportHandler {
 
 export interface Transport {
   readonly socket: Socket
-  /** The socket below TLS, or the same one: only this can be reset. */
+  /** As of its side. */
   readonly raw: Socket
   /** Bytes given to it that the kernel has not taken. */
   readonly bufferedBytes: number
