@@ -15,10 +15,10 @@ import { Session } from '../codec/http2/session.ts'
 import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
 import type { Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
-import { openTransport } from '../transport/open.ts'
+import { openSessionTransport } from '../transport/open.ts'
 import { ReadEnd } from '../transport/read-end.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
-import { SESSION_BUFFER_BYTES, TurnWriter } from '../transport/turn-writer.ts'
+import { TurnWriter } from '../transport/turn-writer.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 import { HeadTexts } from './head-texts.ts'
 import { Http2Exchange, type Http2ExchangeOwner } from './http2-exchange.ts'
@@ -65,7 +65,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     this.#owner = owner
     const { nowMs, wheel } = settings.proxy
     const { http2, common, bufferLimitBytes, delayedCloseTimeoutMs } = settings.protocol
-    const transport = openTransport(link, bufferLimitBytes ?? SESSION_BUFFER_BYTES)
+    const transport = openSessionTransport(link, bufferLimitBytes)
     this.#transport = transport
     this.#linger = new Linger(transport, wheel, delayedCloseTimeoutMs)
     this.#stall = new StallGuard(

@@ -15,10 +15,10 @@ import { Session } from '../codec/http2/session.ts'
 import { NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import type { UpstreamProtocol } from '../codec/protocol.ts'
 import type { Life, LifeHandler } from '../transport/life.ts'
-import { openTransport } from '../transport/open.ts'
+import { openSessionTransport } from '../transport/open.ts'
 import { ReadEnd } from '../transport/read-end.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
-import { SESSION_BUFFER_BYTES, TurnWriter } from '../transport/turn-writer.ts'
+import { TurnWriter } from '../transport/turn-writer.ts'
 import { localLabel } from './address.ts'
 import type { Link } from './dial.ts'
 import { Http2Request, type Http2RequestOwner } from './http2-request.ts'
@@ -66,7 +66,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     this.peerId = link.peerId
     this.localAddress = localLabel(link.raw)
     this.#owner = owner
-    this.#transport = openTransport(link, settings.bufferLimitBytes ?? SESSION_BUFFER_BYTES)
+    this.#transport = openSessionTransport(link, settings.bufferLimitBytes)
     const { http2, common } = settings
     this.#nowMs = nowMs
     this.#resets = link.peerId === '' ? new Bucket(CAREFUL_RESETS, nowMs()) : null

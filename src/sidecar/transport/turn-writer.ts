@@ -6,12 +6,6 @@ import { atTurnEnd, type TurnEndHandler } from '../../lib/turn-end.ts'
 import type { Session } from '../codec/http2/session.ts'
 import type { Transport } from './transport.ts'
 
-/**
- * What of a session's output may wait in its transport, where the configuration says nothing. TLS tells only a turn later
- * that a write is done: a turn's output must not look like a peer that does not read.
- */
-export const SESSION_BUFFER_BYTES = 256 * 1024
-
 export class TurnWriter implements TurnEndHandler {
   readonly #transport: Transport
   readonly #session: Session
