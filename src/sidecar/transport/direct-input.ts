@@ -1,12 +1,10 @@
 /**
- * What comes in on a dialled plain socket: all of them read into one buffer that all of them share (net.connect's `onread`):
- * no buffer, event and tick for each read, which is a good part of what a small answer costs.
- * In: reads. Out: `onBytes`. Invariant: the bytes are the reader's only until it returns.
+ * What comes in on a dialled plain socket, where it is not driven by its handle: read into the buffer that all share
+ * (net.connect's `onread`), without a buffer, event and tick for each read, a good part of what a small answer costs.
+ * In: reads. Out: `onBytes`.
  */
 import type { OnReadOpts } from 'node:net'
-
-const READ_BYTES = 64 * 1024
-const shared = Buffer.allocUnsafeSlow(READ_BYTES)
+import { READ_BUFFER } from './read-buffer.ts'
 
 /** `buf[0, end)` has come. */
 export type BytesHandler = (buf: Buffer, end: number) => void
@@ -16,9 +14,9 @@ export class DirectInput {
 
   /** For net.connect. */
   readonly onread: OnReadOpts = {
-    buffer: shared,
+    buffer: READ_BUFFER,
     callback: (end) => {
-      this.#onBytes?.(shared, end)
+      this.#onBytes?.(READ_BUFFER, end)
       return true
     },
   }

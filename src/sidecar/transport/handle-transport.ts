@@ -9,6 +9,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getSystemErrorName } from 'node:util'
+import { READ_BUFFER } from './read-buffer.ts'
 import { resetSide } from './reset.ts'
 import {
   END_OF_STREAM,
@@ -20,10 +21,8 @@ import {
 } from './stream-handle.ts'
 import type { Transport, TransportHandler, TransportSide } from './transport.ts'
 
-const READ_BYTES = 64 * 1024
 /** More than this may not wait, where the configuration says nothing. */
 const HIGH_WATER_BYTES = 64 * 1024
-const shared = Buffer.allocUnsafeSlow(READ_BYTES)
 
 export class HandleTransport implements Transport {
   readonly socket: Socket
@@ -77,7 +76,7 @@ export class HandleTransport implements Transport {
     const { socket } = this
     socket.pause()
     this.#handle.readStop()
-    this.#handle.useUserBuffer(shared)
+    this.#handle.useUserBuffer(READ_BUFFER)
     this.#handle.onread = this.#onRead
     socket.on('error', this.#onError).on('close', this.#onSocketClose).on('end', this.#onSocketEnd)
     // an end that was read before is not told again
@@ -98,9 +97,9 @@ export class HandleTransport implements Transport {
     handle.onread = () => {
       const bytes = readResult()
       if (bytes > 0) {
-        if (!socket.push(Buffer.from(shared.subarray(0, bytes)))) stop()
+        if (!socket.push(Buffer.from(READ_BUFFER.subarray(0, bytes)))) stop()
       } else if (bytes === END_OF_STREAM) socket.push(null)
-      else if (bytes < 0) socket.destroy(readError(bytes))
+      else if (bytes < 0) socket.destroy(systemError('read', bytes))
     }
     socket
       .off('error', this.#onError)
@@ -139,9 +138,9 @@ export class HandleTransport implements Transport {
   // hot
   readonly #onRead = (): void => {
     const bytes = readResult()
-    if (bytes > 0) this.#handler?.onBytes(shared, bytes)
+    if (bytes > 0) this.#handler?.onBytes(READ_BUFFER, bytes)
     else if (bytes === END_OF_STREAM) this.#onEndOfStream()
-    else if (bytes < 0) this.socket.destroy(readError(bytes))
+    else if (bytes < 0) this.socket.destroy(systemError('read', bytes))
   }
 
   #onEndOfStream(): void {
@@ -197,7 +196,7 @@ export class HandleTransport implements Transport {
     this.#request = null
     const error = one === null ? this.#handle.writev(request, many!, true) : this.#handle.writeBuffer(request, one)
     if (error !== 0) {
-      this.socket.destroy(writeError(error))
+      this.socket.destroy(systemError('write', error))
       return
     }
     if (!wasAsync()) {
@@ -216,7 +215,7 @@ export class HandleTransport implements Transport {
     this.#isWriting = false
     if (this.#closed) return
     if (status < 0) {
-      this.socket.destroy(writeError(status))
+      this.socket.destroy(systemError('write', status))
       return
     }
     this.bufferedBytes -= this.#inFlightBytes
@@ -276,12 +275,10 @@ export class HandleTransport implements Transport {
   }
 }
 
-function readError(code: number): Error {
-  return Object.assign(new Error(`read ${getSystemErrorName(code)}`), { code: getSystemErrorName(code) })
-}
-
-function writeError(code: number): Error {
-  return Object.assign(new Error(`write ${getSystemErrorName(code)}`), { code: getSystemErrorName(code) })
+/** As node:net makes them. */
+function systemError(call: 'read' | 'write', errno: number): Error {
+  const code = getSystemErrorName(errno)
+  return Object.assign(new Error(`${call} ${code}`), { code })
 }
 
 function ignore(): void {
