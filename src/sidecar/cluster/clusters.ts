@@ -27,3 +27,16 @@ export class Clusters {
     for (const { cluster } of this.#cells.values()) if (cluster !== null) yield cluster
   }
 }
+
+/** One of several, by weight: an independent draw each time. `upTo`: running sums of the weights. */
+export function drawCluster(
+  clusters: readonly ClusterCell[],
+  upTo: readonly number[],
+  random: () => number,
+): ClusterCell {
+  if (clusters.length === 1) return clusters[0]!
+  const drawn = random() * upTo[upTo.length - 1]!
+  let i = 0
+  while (i < upTo.length - 1 && drawn >= upTo[i]!) i++
+  return clusters[i]!
+}

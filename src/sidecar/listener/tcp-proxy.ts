@@ -3,12 +3,12 @@
  * In: an accepted connection and its first bytes. Out: a tunnel to an upstream. Owns: both sockets and its exchange.
  * The server may speak first: nothing is waited for. A failed dial is passed on as a reset, not as a clean end.
  */
-import type { ClusterCell } from '../cluster/clusters.ts'
+import { type ClusterCell, drawCluster } from '../cluster/clusters.ts'
 import type { Endpoint } from '../cluster/endpoint.ts'
 import { Exchange } from '../exchange.ts'
 import { REPLY, runNetworkFilters } from '../filter/chain.ts'
 import { localLabel } from '../pool/address.ts'
-import { dial, type Dialer, type Link, proxyHeader } from '../pool/dial.ts'
+import { dial, type Dialer, type Link, opaque, proxyHeader } from '../pool/dial.ts'
 import type { Limits } from '../pool/pool.ts'
 import type { TcpSettings } from '../stream/context.ts'
 import { localReply, type Fault } from '../stream/local-reply.ts'
@@ -16,7 +16,6 @@ import { endpointFor } from '../stream/original-destination.ts'
 import { Tunnel, type TunnelEnd } from '../stream/tunnel.ts'
 import { Life, type LifeHandler } from '../transport/life.ts'
 import { resetSide } from '../transport/reset.ts'
-import { ALPN_TCP } from '../../xds/names.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 
 export class TcpProxy implements Connection, LifeHandler {
@@ -120,7 +119,7 @@ export class TcpProxy implements Connection, LifeHandler {
     limits.numConnections++
     x.upstreamHost = endpoint.label
     if (!x.inbound) x.destination = endpoint.workload
-    const tls = endpoint.tls === null || endpoint.tls.files ? endpoint.tls : { ...endpoint.tls, alpn: ALPN_TCP }
+    const tls = opaque(endpoint.tls)
     const { connectTimeoutMs: timeoutMs } = cluster.spec
     const header = endpoint.proxyHeader ? proxyHeader(this.#dialer, info.remote, info.originalDst) : null
     this.#giveUp = dial(this.#dialer, { address: endpoint.address, tls, timeoutMs, header }, (fault, detail, link) => {
@@ -206,11 +205,4 @@ export class TcpProxy implements Connection, LifeHandler {
  */
 function resetLater(link: Downlink): void {
   setImmediate(() => setImmediate(() => resetSide(link)))
-}
-
-function drawCluster(clusters: readonly ClusterCell[], upTo: readonly number[], random: () => number): ClusterCell {
-  const drawn = random() * upTo[upTo.length - 1]!
-  let i = 0
-  while (i < upTo.length - 1 && drawn >= upTo[i]!) i++
-  return clusters[i]!
 }

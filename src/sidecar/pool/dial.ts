@@ -12,6 +12,7 @@ import { hasHandles } from '../transport/stream-handle.ts'
 import type { TransportSide } from '../transport/transport.ts'
 import type { FileTls } from '../tls/files.ts'
 import { TimerEntry, type TimerWheel } from '../../lib/timer-wheel.ts'
+import { ALPN_TCP } from '../../xds/names.ts'
 
 /** What a TLS link to an endpoint must be. */
 export interface TlsTarget {
@@ -21,6 +22,11 @@ export interface TlsTarget {
   allowedIds: ReadonlySet<string> | null
   /** Certificates from files instead of the mesh's identity. */
   files?: FileTls | null
+}
+
+/** The same without HTTP: between proxies ALPN says so. What files are for has its own list. */
+export function opaque(tls: TlsTarget | null): TlsTarget | null {
+  return tls === null || tls.files ? tls : { ...tls, alpn: ALPN_TCP }
 }
 
 /** A connection that is up. */

@@ -5,9 +5,9 @@
  */
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import type { UpstreamProtocol } from '../codec/protocol.ts'
-import { ALPN_SAYS_HTTP2, ALPN_TCP } from '../../xds/names.ts'
+import { ALPN_SAYS_HTTP2 } from '../../xds/names.ts'
 import type { Address } from './address.ts'
-import { type ConnectFault, dial, type DialDone, type Dialer, type Link, type TlsTarget } from './dial.ts'
+import { type ConnectFault, dial, type DialDone, type Dialer, type Link, opaque, type TlsTarget } from './dial.ts'
 import { Http1Connection, type Http1Owner } from './http1.ts'
 import { Http2Link, type Http2Owner } from './http2-link.ts'
 import { Life, type LifeHandler } from '../transport/life.ts'
@@ -140,9 +140,8 @@ export class Pool implements Http1Owner, Http2Owner {
       return
     }
     const { address, tls, header, connectTimeoutMs: timeoutMs, protocol } = this.#settings
-    const opaque = tls === null || tls.files ? tls : { ...tls, alpn: ALPN_TCP }
     limits.numConnections++
-    const giveUp = dial(this.#dialer, { address, tls: opaque, timeoutMs, header }, (fault, detail, link) => {
+    const giveUp = dial(this.#dialer, { address, tls: opaque(tls), timeoutMs, header }, (fault, detail, link) => {
       this.#rawDials.delete(handler)
       if (link === null) {
         limits.numConnections--

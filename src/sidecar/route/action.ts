@@ -49,16 +49,6 @@ export interface DirectAction {
 
 export type RouteAction = ForwardAction | RedirectAction | DirectAction
 
-/** The cluster of this request: an independent draw each time. */
-export function chooseCluster(action: ForwardAction, random: () => number): ClusterCell {
-  const { clusters, upTo } = action
-  if (clusters.length === 1) return clusters[0]!
-  const drawn = random() * upTo[upTo.length - 1]!
-  let i = 0
-  while (i < upTo.length - 1 && drawn >= upTo[i]!) i++
-  return clusters[i]!
-}
-
 /** Location of a redirect; of a request that came by `requested`. */
 export function redirectLocation(
   action: RedirectAction,

@@ -49,7 +49,9 @@ export interface TcpSettings {
   proxy: ProxyContext
   inbound: boolean
   filters: NetworkFilterCell
+  /** One, or several with weights. */
   clusters: readonly ClusterCell[]
+  /** Running sums of the weights; the last is the total. */
   upTo: readonly number[]
   idleTimeoutMs: number
 }

@@ -7,10 +7,11 @@
  *   WAITING, SENT --fault, no retry left--> failed        SENT --fault, retry--> WAITING
  *   SENT --onTunnel--> TUNNEL --both ways ended--> done    RESPONDING, TUNNEL --fault--> broken
  */
+import { drawCluster } from '../cluster/clusters.ts'
 import type { BodyFraming } from '../codec/body.ts'
 import { Head } from '../codec/head.ts'
 import type { PoolFault, ResetFault, UpstreamBody, UpstreamExchange, UpstreamHandler } from '../pool/upstream.ts'
-import { chooseCluster, type ForwardAction } from '../route/action.ts'
+import type { ForwardAction } from '../route/action.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import type { Deadlines } from './deadlines.ts'
 import { describeTrailers } from './describe.ts'
@@ -85,7 +86,8 @@ export class UpstreamSide implements UpstreamHandler {
   /** Takes a place in the action's cluster; `null` is success, and `attempt` comes next. */
   enter(action: ForwardAction): Fault | null {
     this.attempts.use(action.retry)
-    return this.#selection.enter(chooseCluster(action, this.#settings.proxy.random), this.#request.x)
+    const cell = drawCluster(action.clusters, action.upTo, this.#settings.proxy.random)
+    return this.#selection.enter(cell, this.#request.x)
   }
 
   /** What the cluster lets one of its streams last, 0: any time. */

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { HeadReader } from '../../../src/sidecar/codec/http1/head.ts'
-import { Clusters } from '../../../src/sidecar/cluster/clusters.ts'
+import { Clusters, drawCluster } from '../../../src/sidecar/cluster/clusters.ts'
 import { Exchange } from '../../../src/sidecar/exchange.ts'
-import { chooseCluster, type ForwardAction, redirectLocation } from '../../../src/sidecar/route/action.ts'
+import { type ForwardAction, redirectLocation } from '../../../src/sidecar/route/action.ts'
 import { compileRoutes } from '../../../src/sidecar/route/compile.ts'
 import { findRoute } from '../../../src/sidecar/route/table.ts'
 import { forward, weighted, type XdsRoute, type XdsRoutes } from '../../helpers/data-plane.ts'
@@ -156,7 +156,7 @@ void t.test('weights, redirects', async (t) => {
     )!.routes[0]!.action
   const split = compile(weighted(['a', 1], ['zero', 0], ['b', 3])) as ForwardAction
   t.same(
-    [0, 0.2499, 0.25, 0.999].map((r) => chooseCluster(split, () => r).name),
+    [0, 0.2499, 0.25, 0.999].map((r) => drawCluster(split.clusters, split.upTo, () => r).name),
     ['a', 'a', 'b', 'b'],
   )
   for (const [redirect, scheme, authority, path, location] of [
