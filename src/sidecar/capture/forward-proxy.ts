@@ -7,7 +7,7 @@
 import { isIP } from 'node:net'
 import { splitAuthority } from '../codec/http1/target.ts'
 import type { Downlink } from '../listener/connection.ts'
-import { isForbiddenHost, lookupPublic } from '../pool/forbidden.ts'
+import { isForbiddenHost, lookupPublic, REFUSED_TARGET } from '../pool/forbidden.ts'
 
 export const CONNECT_ESTABLISHED = 'HTTP/1.1 200 OK\r\n\r\n'
 
@@ -41,5 +41,5 @@ function isVirtual(host: string, names: ReadonlyMap<string, readonly string[]>):
 }
 
 function isRefusal(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'EREFUSEDTARGET'
+  return error.code === REFUSED_TARGET
 }

@@ -9,6 +9,8 @@ export const MORE = 0
 export const DONE = 1
 export const BAD_MESSAGE = 400
 export const NOT_SERVED = 405
+/** Given by who waits for a message: no codec has a clock. */
+export const TIMED_OUT = 408
 export const TARGET_TOO_LONG = 414
 export const EXPECTATION_FAILED = 417
 export const UPGRADE_REQUIRED = 426

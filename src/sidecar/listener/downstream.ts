@@ -9,7 +9,7 @@
 import { TimerEntry } from '../../lib/timer-wheel.ts'
 import { BODY_NONE } from '../codec/body.ts'
 import { fieldsOf, type Head } from '../codec/head.ts'
-import { DONE, type Verdict } from '../codec/verdict.ts'
+import { DONE, NOT_SERVED, TIMED_OUT, UPGRADE_REQUIRED, type Verdict } from '../codec/verdict.ts'
 import type { Exchange } from '../exchange.ts'
 import type { HttpSettings } from '../stream/context.ts'
 import { protocolReply } from '../stream/local-reply.ts'
@@ -26,12 +26,11 @@ import { RequestStart } from './request-start.ts'
 
 /** After its FIN a client may still read (`nc -N`), or be dead: a short answer still goes out. */
 const HALF_CLOSED_MS = 1000
-const TIMED_OUT = 408
 const CODEC_ERROR = 'http1.codec_error'
 const DETAILS: Record<number, string> = {
-  405: 'method_not_allowed',
-  408: 'request_header_timeout',
-  426: 'low_version',
+  [NOT_SERVED]: 'method_not_allowed',
+  [TIMED_OUT]: 'request_header_timeout',
+  [UPGRADE_REQUIRED]: 'low_version',
 }
 
 /** What other than HTTP/1.1 may become of a connection; `null`: it is refused. */

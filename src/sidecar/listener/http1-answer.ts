@@ -8,6 +8,7 @@ import { BODY_LENGTH, type BodyFraming } from '../codec/body.ts'
 import type { OwnField } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
 import type { Framing } from '../codec/http1/framing.ts'
+import { TIMED_OUT } from '../codec/verdict.ts'
 import type { HttpSettings } from '../stream/context.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
 import { protocolReply } from '../stream/local-reply.ts'
@@ -33,7 +34,6 @@ export interface AnswerOwner {
 
 /** A request body that nobody wants is read to its end up to here, so that the connection can be kept. */
 const MAX_DISCARD_BYTES = 64 * 1024
-const TIMED_OUT = 408
 
 export class Http1Answer implements DownstreamPeer {
   /** After this exchange the connection takes another request. */

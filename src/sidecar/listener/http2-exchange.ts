@@ -12,7 +12,7 @@ import { INVALID_MESSAGE } from '../codec/http2/message-reader.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import { dropForbiddenTrailers } from '../codec/trailers.ts'
 import { readUnderscores } from '../codec/underscores.ts'
-import { BAD_MESSAGE, MALFORMED, type Verdict } from '../codec/verdict.ts'
+import { BAD_MESSAGE, MALFORMED, NOT_SERVED, type Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
 import { encodeInterim, encodeOwnFields, encodeResponseFields } from '../stream/headers.ts'
@@ -32,7 +32,6 @@ export interface Http2ExchangeOwner {
   release(exchange: Http2Exchange): void
 }
 
-const NOT_ALLOWED = 405
 const NOT_IMPLEMENTED = 501
 /** A request that no status answers. */
 const RESET = 0
@@ -122,7 +121,7 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     const isConnect = protocol === '' && x.method === 'CONNECT'
     if (protocol !== '') x.method = 'GET' // an upgrade by another name: routes and rules see it as one (as in Envoy)
     if (x.method === 'TRACE') {
-      this.#refuse(NOT_ALLOWED, '', 'method_not_allowed')
+      this.#refuse(NOT_SERVED, '', 'method_not_allowed')
       return
     }
     if (

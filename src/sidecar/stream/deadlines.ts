@@ -13,7 +13,7 @@ export interface DeadlineHandler {
 }
 
 /** A tunnel half closed and silent: the other side has probably forgotten (else connections would gather). */
-const HALF_CLOSED_IDLE_MS = 5 * 60 * 1000
+export const HALF_CLOSED_IDLE_MS = 5 * 60 * 1000
 
 /** Silence is noticed up to a part of itself late: looking at the clock for every byte costs more. */
 const LOOKS = 8

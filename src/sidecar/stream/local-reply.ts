@@ -5,6 +5,7 @@
 import type { OwnField } from '../codec/head-encoder.ts'
 import { statusLine } from '../codec/http1/encode.ts'
 import { headerName } from '../codec/names.ts'
+import { UPGRADE_REQUIRED } from '../codec/verdict.ts'
 import type { Exchange, FilterFault, RequestFault } from '../exchange.ts'
 import { type DirectAction, type RedirectAction, redirectLocation } from '../route/action.ts'
 
@@ -160,8 +161,6 @@ export function requestReply(fault: FilterFault | RequestFault, x: Exchange): Lo
   const reply = localReply(fault)
   return fault === 'path_redirect' ? { ...reply, fields: [[LOCATION, x.path]] } : reply
 }
-
-const UPGRADE_REQUIRED = 426
 
 /** A reply to bytes that were no request: no request text is echoed, and nothing after them is read. */
 export function protocolReply(status: number): string {

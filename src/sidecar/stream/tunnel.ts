@@ -9,11 +9,9 @@ import { ReadEnd } from '../transport/read-end.ts'
 import { wasReset } from '../transport/reset.ts'
 import type { Transport, TransportHandler, TransportSide } from '../transport/transport.ts'
 import { Writer } from '../transport/writer.ts'
+import { HALF_CLOSED_IDLE_MS } from './deadlines.ts'
 
 export type TunnelEnd = 'ended' | 'downstream_reset' | 'upstream_reset' | 'idle' | 'destroyed'
-
-/** Half-closed and silent: the other side has probably forgotten (else sockets would gather). */
-const HALF_CLOSED_IDLE_MS = 5 * 60 * 1000
 
 /** What its sides tell a tunnel. */
 interface TunnelOwner {

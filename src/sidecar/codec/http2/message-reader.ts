@@ -6,7 +6,7 @@
  */
 import { Head } from '../head.ts'
 import { giveSlab } from '../slabs.ts'
-import { COMPRESSION_FAULT, DONE, HEADERS_TOO_LARGE, type Verdict } from '../verdict.ts'
+import { COMPRESSION_FAULT, DONE, EXPECTATION_FAILED, HEADERS_TOO_LARGE, type Verdict } from '../verdict.ts'
 import { NOT_KNOWN, OWN_RESET, PEER_DONE } from './closed-streams.ts'
 import type { Core } from './core.ts'
 import {
@@ -203,7 +203,7 @@ export class MessageReader {
   /** A request that nobody will see: malformed ones are reset, the others have a status. */
   #refuseMessage(stream: Http2Stream, verdict: Verdict): void {
     const core = this.#core
-    if (verdict !== HEADERS_TOO_LARGE && verdict !== 417) {
+    if (verdict !== HEADERS_TOO_LARGE && verdict !== EXPECTATION_FAILED) {
       core.messageFault(stream)
       return
     }
