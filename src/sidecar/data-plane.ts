@@ -23,7 +23,7 @@ import { ListenerSet, type ListenerStat } from './listener/listeners.ts'
 import type { Opening } from './listener/proxy-header.ts'
 import type { IpAddress } from './pool/address.ts'
 import type { Dialer } from './pool/dial.ts'
-import type { CredentialSource, TelemetrySink } from './ports.ts'
+import type { CredentialSource, Rejection, TelemetrySink } from './ports.ts'
 import { compileRoutes } from './route/compile.ts'
 import type { RouteCell } from './route/table.ts'
 import type { ProxyContext } from './stream/context.ts'
@@ -36,14 +36,6 @@ type XdsCluster = envoy.config.cluster.v3.Cluster
 type XdsAssignment = envoy.config.endpoint.v3.ClusterLoadAssignment
 type XdsListener = envoy.config.listener.v3.Listener
 type XdsRoutes = envoy.config.route.v3.RouteConfiguration
-
-/** One bad resource; the others were applied, its last good version stays. */
-export interface Rejection {
-  name: string
-  detail: string
-  /** It is not bad, an address is taken: tried again for as long as pushes name it. */
-  retried?: boolean
-}
 
 export interface EndpointStat {
   address: string
@@ -151,7 +143,8 @@ export class DataPlane {
       this.#clusters.cell(cluster.spec.name).cluster = null
       cluster.close()
     }
-    const wanted = new Set(this.edsNames())
+    const wanted = new Set<string>()
+    for (const { spec } of this.#clusters.all()) if (spec.kind === 'eds') wanted.add(spec.edsName)
     for (const name of this.#assignments.keys()) if (!wanted.has(name)) this.#assignments.delete(name)
     return rejections
   }
@@ -213,18 +206,6 @@ export class DataPlane {
   /** Name -> addresses, for the forward proxy. */
   setNames(table: ReadonlyMap<string, readonly string[]>): void {
     this.#names = table
-  }
-
-  /** Assignments that the clusters want. */
-  edsNames(): string[] {
-    const names = new Set<string>()
-    for (const { spec } of this.#clusters.all()) if (spec.kind === 'eds') names.add(spec.edsName)
-    return [...names]
-  }
-
-  /** Route configurations that the listeners want. */
-  rdsNames(): string[] {
-    return this.#listeners.routeNames()
   }
 
   clusterStats(): ClusterStat[] {

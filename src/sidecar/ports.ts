@@ -1,5 +1,6 @@
 /**
- * What the stages of the data path ask of their neighbours: credentials of tls/, records for telemetry/.
+ * What the stages of the data path ask of their neighbours, and tell them: credentials of tls/, records for telemetry/,
+ * what of a push could not be honoured for xds-client/.
  * Interfaces only, so that each side can be tested with the other replaced.
  */
 import type { Exchange } from './exchange.ts'
@@ -30,4 +31,12 @@ export interface TelemetrySink {
   onEnd(x: Exchange): void
   /** TCP only: at its start. */
   onTcpOpen(x: Exchange): void
+}
+
+/** One bad resource of a push; the others were applied, its last good version stays. */
+export interface Rejection {
+  name: string
+  detail: string
+  /** It is not bad, an address is taken: tried again for as long as pushes name it. */
+  retried?: boolean
 }

@@ -65,11 +65,6 @@ export class ListenerSet {
     return this.#active.values()
   }
 
-  /** Route configurations that are wanted. */
-  routeNames(): string[] {
-    return [...new Set([...this.#planned.values()].flatMap(({ routes }) => routes.map((cell) => cell.name)))]
-  }
-
   plan(name: string, planned: Planned): void {
     this.#planned.set(name, planned)
     this.#warming.add(name)

@@ -95,14 +95,8 @@ export class Exposition {
     gauged(r, 'process_start_time_seconds', 'Start, seconds since the epoch', () => performance.timeOrigin / 1000)
   }
 
-  /** The text; with `name`, of metrics whose name contains it, or one of several parted by commas. */
-  async text(name = ''): Promise<string> {
-    if (name === '') return this.#registry.metrics()
-    const wanted = name.split(',')
-    const names = this.#registry.getMetricsAsArray().map((metric) => metric.name)
-    const chosen = names.filter((candidate) => wanted.some((part) => candidate.includes(part)))
-    const parts = await Promise.all(chosen.map((candidate) => this.#registry.getSingleMetricAsString(candidate)))
-    return parts.length === 0 ? '' : `${parts.join('\n\n')}\n`
+  text(): Promise<string> {
+    return this.#registry.metrics()
   }
 }
 

@@ -57,10 +57,10 @@ export class Telemetry implements TelemetrySink {
     }
   }
 
-  /** Prometheus text; with `name`, only of metrics whose name contains it (or one of several, parted by commas). */
-  async prometheus(name = ''): Promise<string> {
+  /** Prometheus text. */
+  async prometheus(): Promise<string> {
     this.#exposition ??= this.#loadExposition()
-    return (await this.#exposition).text(name)
+    return (await this.#exposition).text()
   }
 
   /** One end of every exchange is this workload. */

@@ -19,19 +19,12 @@ export interface DialTlsOptions extends ClientTls {
  */
 export type DialDone = (error: Error | null, socket: TLSSocket | null, peer: Peer | null) => void
 
-/**
- * `target`: what net.connect takes, `{ host, port }` or `{ path }`, or `{ socket }` that is connected already.
- * Returns the TLS socket, to destroy it early.
- */
-export function dialTls(
-  target: NetConnectOpts | { socket: Socket },
-  options: DialTlsOptions,
-  done: DialDone,
-): TLSSocket | null {
+/** `target`: what net.connect takes, `{ host, port }` or `{ path }`, or `{ socket }` that is connected already. */
+export function dialTls(target: NetConnectOpts | { socket: Socket }, options: DialTlsOptions, done: DialDone): void {
   const credential = options.credentials.current()
   if (credential === undefined) {
     process.nextTick(done, new Error('no valid certificate to dial with'), null, null)
-    return null
+    return
   }
   const socket = connect({ noDelay: true, ...target, ...clientTlsOptions(credential, options) } as ConnectionOptions)
   let waiting = true
@@ -54,5 +47,4 @@ export function dialTls(
     if (verdict.ok) settle(null, verdict.peer)
     else settle(peerRefused(verdict.reason), null)
   })
-  return socket
 }

@@ -7,6 +7,7 @@
 import type { DeltaDiscoveryResponse } from '../../xds/ads-service.ts'
 import type { envoy, istio } from '../../xds/generated/xds.js'
 import { EXTENSION, RESOURCE_CODEC, TYPE_URL, unpack, type Any, type XdsType } from '../../xds/type-urls.ts'
+import type { Rejection } from '../ports.ts'
 
 type Cluster = envoy.config.cluster.v3.Cluster
 type Listener = envoy.config.listener.v3.Listener
@@ -14,14 +15,6 @@ type RouteConfiguration = envoy.config.route.v3.RouteConfiguration
 type EndpointList = envoy.config.endpoint.v3.ClusterLoadAssignment
 type NameTable = istio.networking.nds.v1.NameTable
 type Message = Cluster | Listener | RouteConfiguration | EndpointList | NameTable
-
-/** One bad resource. */
-export interface Rejection {
-  name: string
-  detail: string
-  /** It holds, and is tried again: an address that another process has. */
-  retried?: boolean
-}
 
 /** The part of the data path that configuration goes to. */
 export interface ConfigTarget {

@@ -14,7 +14,8 @@ import { AdsServer, type AdsSource } from '../../../src/control/xds-server/ads.t
 import { systemClock, type Clock } from '../../../src/lib/clock.ts'
 import type { Credential, CredentialSource } from '../../../src/sidecar/ports.ts'
 import { AdsClient } from '../../../src/sidecar/xds-client/ads.ts'
-import { ConfigState, type ConfigTarget, type Rejection } from '../../../src/sidecar/xds-client/snapshot.ts'
+import type { Rejection } from '../../../src/sidecar/ports.ts'
+import { ConfigState, type ConfigTarget } from '../../../src/sidecar/xds-client/snapshot.ts'
 import { EXTENSION, pack, XDS_TYPES, type XdsType } from '../../../src/xds/type-urls.ts'
 import { nodeId } from '../../../src/xds/names.ts'
 

@@ -47,6 +47,11 @@ function parse(text: string): Sample[] {
   })
 }
 
+/** Samples whose names begin with `prefix`. */
+async function scrape(telemetry: Telemetry, prefix: string): Promise<Sample[]> {
+  return parse(await telemetry.prometheus()).filter((sample) => sample.name.startsWith(prefix))
+}
+
 const serving = (): Telemetry => new Telemetry({ accessLog: null, self: CHECKOUT, principal: CHECKOUT_ID })
 const calling = (): Telemetry => new Telemetry({ accessLog: null, self: FRONTEND, principal: FRONTEND_ID })
 
@@ -126,7 +131,7 @@ for (const [sentence, make, fields, expected] of labelRows) {
   t.test(sentence, async (t) => {
     const telemetry = make()
     telemetry.onEnd(exchange(fields))
-    const [sample] = parse(await telemetry.prometheus('istio_requests_total'))
+    const [sample] = await scrape(telemetry, 'istio_requests_total')
     t.equal(sample?.value, 1)
     t.match(sample?.labels, expected)
   })
@@ -138,7 +143,7 @@ t.test('equal labels share a series, whatever object brings them', async (t) => 
     telemetry.onEnd(exchange({ inbound: true, source, responseCode: 200 }))
     telemetry.onEnd(exchange({ inbound: true, source, responseCode: 500 }))
   }
-  const samples = parse(await telemetry.prometheus('istio_requests_total'))
+  const samples = await scrape(telemetry, 'istio_requests_total')
   t.same(
     samples.map((s) => [s.labels['response_code'], s.value]),
     [
@@ -153,7 +158,7 @@ t.test('a histogram has cumulative buckets, a sum and a count', async (t) => {
   for (const durationMs of [0.2, 1, 1.5, 7, 4_000_000]) {
     telemetry.onEnd(exchange({ inbound: true, responseCode: 200, durationMs, bytesReceived: 10, bytesSent: 1024 }))
   }
-  const samples = parse(await telemetry.prometheus())
+  const samples = await scrape(telemetry, 'istio_')
   const of = (suffix: string): Sample[] =>
     samples.filter((s) => s.name === `istio_request_duration_milliseconds_${suffix}`)
   const byBound = Object.fromEntries(of('bucket').map((s) => [s.labels['le'], s.value]))
@@ -171,7 +176,7 @@ t.test('TCP connections count opened, closed and bytes, without codes', async (t
   telemetry.onTcpOpen(x)
   telemetry.onTcpOpen(x)
   telemetry.onEnd(Object.assign(x, { bytesReceived: 3, bytesSent: 5 }))
-  const samples = parse(await telemetry.prometheus('istio_tcp_'))
+  const samples = await scrape(telemetry, 'istio_tcp_')
   t.same(Object.fromEntries(samples.map((s) => [s.name, s.value])), {
     istio_tcp_connections_opened_total: 2,
     istio_tcp_connections_closed_total: 1,
@@ -186,7 +191,7 @@ t.test('labels with quotes and line ends stay one line', async (t) => {
   const telemetry = serving()
   const source = { ...FRONTEND, workload: 'a"b\\c\nd{}' }
   telemetry.onEnd(exchange({ inbound: true, source, responseCode: 200 }))
-  const [sample] = parse(await telemetry.prometheus('istio_requests_total'))
+  const [sample] = await scrape(telemetry, 'istio_requests_total')
   t.equal(sample?.labels['source_workload'], 'a\\"b\\\\c\\nd{}')
 })
 
@@ -196,12 +201,12 @@ t.test('endless new workloads are counted, not kept', async (t) => {
     const source = { ...FRONTEND, workload: `made-up-${i}` }
     telemetry.onEnd(exchange({ inbound: true, source, responseCode: 200 }))
   }
-  t.equal(parse(await telemetry.prometheus('istio_requests_total')).length, 4096)
-  const [overflow] = parse(await telemetry.prometheus('pocketmesh_series_overflow_total'))
+  t.equal((await scrape(telemetry, 'istio_requests_total')).length, 4096)
+  const [overflow] = await scrape(telemetry, 'pocketmesh_series_overflow_total')
   t.equal(overflow?.value, 904)
 })
 
 t.test('the process has its own gauges', async (t) => {
-  const names = parse(await serving().prometheus('process_')).map((s) => s.name)
+  const names = (await scrape(serving(), 'process_')).map((s) => s.name)
   t.same(names, ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds'])
 })
