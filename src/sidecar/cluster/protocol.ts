@@ -20,7 +20,6 @@ const DEFAULT_RETRY_CONCURRENCY = 3
 
 export function compileHttp1(options: Http1 | null | undefined): Http1Settings {
   return {
-    allowAbsoluteUrl: options?.allowAbsoluteUrl?.value ?? true,
     acceptHttp10: options?.acceptHttp_10 ?? false,
     defaultHostForHttp10: options?.defaultHostForHttp_10 ?? '',
     enableTrailers: options?.enableTrailers ?? false,

@@ -1,8 +1,6 @@
 /** What a configuration says about HTTP itself on one side, compiled: plain values for codecs, streams and pools. Leaf. */
 
 export interface Http1Settings {
-  /** Absolute-form targets are read as requests to that host. */
-  allowAbsoluteUrl: boolean
   acceptHttp10: boolean
   /** Host of an HTTP/1.0 request that names none; '': the address that was dialled. */
   defaultHostForHttp10: string
@@ -47,8 +45,6 @@ export interface DownstreamProtocol {
   requestTimeoutMs: number
   drainTimeoutMs: number
   delayedCloseTimeoutMs: number
-  /** `null`: where the control plane says nothing. */
-  normalizePath: boolean | null
   mergeSlashes: boolean
   escapedSlashes: 'keep' | 'reject' | 'redirect' | 'unescape'
   /** Bytes that may wait for the other side; `null`: the default. */

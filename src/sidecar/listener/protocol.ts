@@ -28,7 +28,6 @@ export function compileDownstream(manager: Manager, bufferLimitBytes: number | n
     requestTimeoutMs: durationMs(manager.requestTimeout, 0),
     drainTimeoutMs: durationMs(manager.drainTimeout, DEFAULT_DRAIN_MS),
     delayedCloseTimeoutMs: durationMs(manager.delayedCloseTimeout, DEFAULT_DELAYED_CLOSE_MS),
-    normalizePath: manager.normalizePath?.value ?? null,
     mergeSlashes: manager.mergeSlashes ?? false,
     escapedSlashes: slashesOf(manager.pathWithEscapedSlashesAction ?? 0),
     bufferLimitBytes,

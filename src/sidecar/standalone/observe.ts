@@ -1,12 +1,12 @@
 /**
  * Which fields of a message are honoured: those that compiling it reads. In: decoded messages. Out: the same behind
  * proxies that write down each read; then the fields that were given and that nobody has asked for.
- * No table of supported fields that could differ from what the data path does; only limits.ts, of what is compiled ahead.
+ * No table of supported fields that could differ from what the data path does; only limits.ts, of what is done in any case.
  */
 import { presetUnpacked } from '../../xds/type-urls.ts'
 import type { Decoder, Origin } from './decode.ts'
 import type { Fault } from './fault.ts'
-import { whyRefused } from './limits.ts'
+import { isAlwaysDone, whyRefused } from './limits.ts'
 
 /**
  * Names for people and for statistics that this proxy does not keep, and what marks a thing without changing what is
@@ -82,8 +82,8 @@ export class Observer {
       const child = (value as Record<string, unknown>)[key]
       // a list of scalars is passed on as a whole
       const isElement = Array.isArray(value) && typeof child !== 'object'
-      const isRead = isElement || reads?.has(key) === true
-      const message = isRead ? whyRefused(type, key, child, origin.path) : 'not supported'
+      const isHonoured = isElement || reads?.has(key) === true || isAlwaysDone(type, key)
+      const message = isHonoured ? whyRefused(type, key, child, origin.path) : 'not supported'
       if (message !== undefined) return [{ ...origin, message }]
       return this.#isOurs(child) ? this.refused(child) : []
     })

@@ -277,7 +277,7 @@ t.test('what this proxy does anyhow may be asked for, and nothing else', (t) => 
     Object.assign(manager(config), {
       normalize_path: true,
       upgrade_configs: [{ upgrade_type: 'websocket' }],
-      http_protocol_options: { accept_http_10: true },
+      http_protocol_options: { accept_http_10: true, allow_absolute_url: true },
       http2_protocol_options: { max_concurrent_streams: 7 },
       ...spoil,
     })
@@ -286,6 +286,7 @@ t.test('what this proxy does anyhow may be asked for, and nothing else', (t) => 
   t.same(asked({}, {}), [])
   t.match(asked({ default_host_for_http_10: 'a' }, {}), [/default_host_for_http_10: .*set it on the listener$/])
   t.match(asked({}, { normalize_path: false }), [/normalize_path: paths are always brought into one form$/])
+  t.match(asked({ allow_absolute_url: false }, {}), [/allow_absolute_url: targets in absolute form are always read$/])
   t.end()
 })
 
