@@ -18,12 +18,10 @@ import { rotateLog } from './log-file.ts'
 import { chooseMode, type InterceptChoice } from './intercept.ts'
 import { MeshView } from './mesh-view.ts'
 import { PodNetworks } from './networks.ts'
-import type { DeploymentPlan } from './plan.ts'
 import type { PodContext } from './pod-context.ts'
 import { PodReporter } from './pod-reporter.ts'
-import { PodRunner } from './pod.ts'
+import { PodSet } from './pod-set.ts'
 import { PortAllocator } from './ports.ts'
-import { reconcile } from './reconcile.ts'
 import { Semaphore } from './semaphore.ts'
 import { ServiceRelays } from './service-relay.ts'
 import { StateFile } from './state-file.ts'
@@ -77,18 +75,13 @@ export class Supervisor {
   readonly #keepers: Keepers
   readonly #control: ControlProcess
   readonly #following = new AbortController()
-  readonly #pods = new Set<PodRunner>()
-  readonly #told = new Map<PodRunner, string>()
-  readonly #waiting = new Set<() => void>()
+  readonly #pods: PodSet
   /** Resolves when the mesh has ended, whoever asked for it. */
   readonly ended: Promise<void>
   #onEnded: () => void = () => undefined
-  #context: PodContext | undefined
   #api: SupervisorApi | undefined
   #rotation: NodeJS.Timeout | undefined
   #stopping: Promise<void> | undefined
-  #reconcileSoon = false
-  #plans: readonly DeploymentPlan[] = []
 
   constructor(options: SupervisorOptions) {
     const { home, log, entry = entryCommand } = options
@@ -121,6 +114,11 @@ export class Supervisor {
         options.onEvent?.({ type: 'control', reason })
       },
     })
+    this.#pods = new PodSet({
+      log,
+      onPod: ({ namespace, name, state, ready, reason }) =>
+        options.onEvent?.({ type: 'pod', namespace, name, state, ready, reason }),
+    })
     this.ended = new Promise((done) => (this.#onEnded = done))
   }
 
@@ -136,7 +134,7 @@ export class Supervisor {
     })
     await this.#client.putPods({ items: [] })
     if (signal.aborted) return
-    this.#context = this.#podContext(info.trustDomain)
+    this.#pods.open(this.#podContext(info.trustDomain))
     this.#api = await startSupervisorApi(this.#home.supervisorSocket, this)
     await this.#view.refresh()
     if (signal.aborted) return
@@ -157,119 +155,28 @@ export class Supervisor {
       services: () => this.#view.services,
       token: (request) => this.#client.token(request),
       delivered: (revision, timeoutMs) => this.#client.delivery(revision, timeoutMs),
-      onChange: () => this.#changed(),
+      onChange: () => this.#pods.changed(),
     }
   }
 
   async #onView(): Promise<void> {
     const outside = this.#networks.mode === 'env' && this.#view.plans.some((plan) => !plan.template.sidecar)
     await this.#relays.update(outside ? this.#view.services : [])
+    this.#pods.setServices(this.#view.services)
     // only now: a pod without a sidecar is told the relays' ports when it starts
-    this.#plans = this.#view.plans
-    for (const pod of this.#pods) this.#attempt(pod.setServices(this.#view.services))
-    this.#changed()
-  }
-
-  /** Work that nobody waits for: its failure is told, and hurts nothing else. */
-  #attempt(work: Promise<unknown>): void {
-    work.catch((error: unknown) =>
-      this.#log.error({ error: (error as Error).message }, 'the supervisor failed at something'),
-    )
-  }
-
-  /** Reconciles once for all that happens in one turn. */
-  #changed(): void {
-    if (this.#reconcileSoon) return
-    this.#reconcileSoon = true
-    setImmediate(() => {
-      this.#reconcileSoon = false
-      this.#reconcile()
-      this.#tell()
-      for (const check of this.#waiting) check()
-    })
-  }
-
-  #reconcile(): void {
-    if (this.#stopping !== undefined || this.#context === undefined) return
-    const running = [...this.#pods].map((pod) => ({
-      name: pod.name,
-      namespace: pod.namespace,
-      workload: pod.plan.workload,
-      hash: pod.plan.hash,
-      ready: pod.ready,
-      stopping: pod.stopping,
-      outdated: pod.outdated,
-    }))
-    for (const action of reconcile(this.#plans, running)) {
-      if (action.do === 'start') {
-        const pod = new PodRunner(action.plan, action.name, this.#context)
-        this.#pods.add(pod)
-        this.#attempt(pod.start())
-      } else {
-        const pod = this.#find(action.namespace, action.name)
-        if (pod !== undefined) this.#attempt(this.#stopPod(pod))
-      }
-    }
-  }
-
-  async #stopPod(pod: PodRunner): Promise<void> {
-    await pod.stop()
-    this.#pods.delete(pod)
-    this.#told.delete(pod)
-    this.#changed()
-  }
-
-  #find(namespace: string, name: string): PodRunner | undefined {
-    return [...this.#pods].find((pod) => pod.namespace === namespace && pod.name === name)
-  }
-
-  #tell(): void {
-    for (const pod of this.#pods) {
-      const { namespace, name, state, ready, reason } = pod.status()
-      const text = `${state} ${ready} ${reason}`
-      if (this.#told.get(pod) === text) continue
-      this.#told.set(pod, text)
-      this.#log.info({ pod: `${namespace}/${name}`, state, ready, ...(reason === null ? {} : { reason }) }, 'pod')
-      this.#options.onEvent?.({ type: 'pod', namespace, name, state, ready, reason })
-    }
+    this.#pods.want(this.#view.plans)
   }
 
   /** Every pod that is wanted is ready, or cannot become ready by itself; knows all that was applied before the call. */
   async ready(): Promise<void> {
     await this.#view.refresh()
-    await this.#until(() => this.#settled(() => true))
-    await Promise.all([...this.#pods].map((pod) => pod.reported()))
-  }
-
-  #settled(concerns: (pod: { namespace: string; workload: string }) => boolean): boolean {
-    return this.#plans.filter(concerns).every((plan) => {
-      const own = [...this.#pods].filter(
-        (pod) => pod.namespace === plan.namespace && pod.plan.workload === plan.workload && !pod.stopping,
-      )
-      const isDone = (pod: PodRunner): boolean =>
-        pod.plan.hash === plan.hash && !pod.outdated && (pod.ready || pod.failed)
-      return own.length === plan.replicas && own.every(isDone)
-    })
-  }
-
-  #until(condition: () => boolean, timeoutMs?: number): Promise<boolean> {
-    return new Promise((done) => {
-      const end = (met: boolean): void => {
-        this.#waiting.delete(check)
-        clearTimeout(timer)
-        done(met)
-      }
-      const check = (): void => {
-        if (condition() || this.#stopping !== undefined) end(condition())
-      }
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(false), timeoutMs)
-      this.#waiting.add(check)
-      this.#changed()
-    })
+    await this.#pods.settled()
+    await Promise.all(this.#pods.all.map((pod) => pod.reported()))
   }
 
   ps(): PsResponse {
-    const published = [...this.#pods].flatMap((pod) => pod.published)
+    const pods = this.#pods.all
+    const published = pods.flatMap((pod) => pod.published)
     return {
       mesh: {
         home: this.#home.dir,
@@ -283,18 +190,10 @@ export class Supervisor {
           .filter((one) => one.host === host)
           .map(({ listenPort }) => ({ service: name, namespace, url: `http://127.0.0.1:${listenPort}` })),
       ),
-      pods: [...this.#pods]
+      pods: pods
         .map((pod) => pod.status())
         .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
     }
-  }
-
-  /** Pods of that name, else of that workload; those that serve first. */
-  #targets(target: string, namespace: string): PodRunner[] {
-    const here = [...this.#pods].filter((pod) => pod.namespace === namespace && !pod.stopping)
-    const named = here.filter((pod) => pod.name === target)
-    const found = named.length > 0 ? named : here.filter((pod) => pod.plan.workload === target)
-    return found.sort((a, b) => Number(b.ready) - Number(a.ready))
   }
 
   /** All that was applied before the call is known, and the tables of images as they are now. */
@@ -303,21 +202,16 @@ export class Supervisor {
   }
 
   env(target: string, namespace: string, container?: string): EnvResponse | undefined {
-    return this.#targets(target, namespace)[0]?.env(container)
+    return this.#pods.targets(target, namespace)[0]?.env(container)
   }
 
   /** Replaces pods one by one; `undefined`: there is nothing of that name. */
   async restart({ target, namespace }: RestartRequest): Promise<string | undefined> {
     // the control plane may be away: then with what is known
     await this.refresh().catch(() => undefined)
-    const pods = this.#targets(target, namespace)
-    const workload = pods[0]?.plan.workload
-    if (workload === undefined) return undefined
-    for (const pod of pods) pod.outdated = true
-    const own = (plan: { namespace: string; workload: string }): boolean =>
-      plan.namespace === namespace && plan.workload === workload
-    const replaced = (): boolean => !pods.some((pod) => this.#pods.has(pod)) && this.#settled(own)
-    const done = await this.#until(replaced, RESTART_WAIT_MS)
+    const pods = this.#pods.targets(target, namespace)
+    if (pods.length === 0) return undefined
+    const done = await this.#pods.replace(pods, RESTART_WAIT_MS)
     return done ? `${target} restarted` : `${target} is being restarted: not ready yet`
   }
 
@@ -327,14 +221,14 @@ export class Supervisor {
     if (target === 'control') return this.#control.kill(forMs) ? `control plane killed: ${again}` : undefined
     const proxy = target.endsWith('/istio-proxy')
     const name = proxy ? target.slice(0, -'/istio-proxy'.length) : target
-    const killed = this.#targets(name, namespace).filter((pod) => pod.kill(proxy, forMs))
+    const killed = this.#pods.targets(name, namespace).filter((pod) => pod.kill(proxy, forMs))
     if (killed.length === 0) return undefined
     const what = killed.map((pod) => (proxy ? `${pod.name}/istio-proxy` : pod.name)).join(', ')
     return `${what} killed: ${again}`
   }
 
   #rotateLogs(): void {
-    for (const file of [this.#control.logFile, ...[...this.#pods].flatMap((pod) => pod.logFiles())]) rotateLog(file)
+    for (const file of [this.#control.logFile, ...this.#pods.all.flatMap((pod) => pod.logFiles())]) rotateLog(file)
   }
 
   /** Ends all that it has started, within a bound. Once; later calls wait for the same end. */
@@ -345,7 +239,7 @@ export class Supervisor {
 
   /** Now, without asking anybody. */
   killNow(): void {
-    for (const pod of this.#pods) pod.killNow()
+    this.#pods.killNow()
     this.#control.killNow()
   }
 
@@ -355,7 +249,7 @@ export class Supervisor {
     const late = setTimeout(() => this.killNow(), STOP_MS)
     // first: a pod that is being withdrawn would wait for a control plane that is away
     this.#reporter.close()
-    await Promise.all([...this.#pods].map((pod) => pod.stopFast()))
+    await this.#pods.end()
     // the store keeps no pods that are not there; a control plane that is away finds them replaced at the next start
     await Promise.race([this.#client.putPods({ items: [] }).catch(() => undefined), delay(GONE_MS)])
     await this.#control.stop()
@@ -368,7 +262,6 @@ export class Supervisor {
       rmSync(socket, { force: true })
     // last: whoever waits for the end (`down`, then `up` again) asks until nobody answers
     await this.#api?.close()
-    for (const check of this.#waiting) check()
     this.#onEnded()
   }
 }
