@@ -4,28 +4,20 @@ import net from 'node:net'
 import t, { type Test } from 'tap'
 import type { envoy } from '../../src/xds/generated/xds.js'
 import { EXTENSION, pack } from '../../src/xds/type-urls.ts'
-import { credential, spiffeId } from '../helpers/credentials.ts'
+import { spiffeId } from '../helpers/credentials.ts'
 import {
   address,
-  assignment,
-  createPlane,
-  edsCluster,
   exchangeBytes,
   forward,
-  httpListener,
   listen,
-  meshCluster,
   routes,
-  staticCluster,
   tcpListener,
-  TestCredentials,
   type XdsListener,
 } from '../helpers/data-plane.ts'
+import { INBOUND, meshPair, OUTBOUND } from '../helpers/mesh-pair.ts'
 
 type Rules = envoy.config.rbac.v3.RBAC
 
-const CLUSTER = 'outbound|8080||server.default.svc.cluster.local'
-const INBOUND = 'inbound|8080||'
 const NAME = 'ns[default]-policy[p]-rule[0]'
 const DENIED = 'rbac_access_denied_matched_policy'
 const ALPN = ['istio', 'istio-http/1.1']
@@ -85,24 +77,15 @@ async function guarded(t: Test, kind: 'http' | 'tcp', ...rules: Rules[]) {
           seen.push('connection')
           socket.on('error', () => {}).pipe(socket)
         })
-  const appPort = await listen(app)
-  const server = createPlane('server', new TestCredentials(credential('server')))
-  server.plane.setClusters([staticCluster(INBOUND, appPort)])
-  t.same(await server.plane.setListeners([inbound(kind, rules)]), [])
-  const client = createPlane('client', new TestCredentials(credential('client')))
-  client.plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], edsCluster(CLUSTER))])
-  client.plane.setEndpoints([assignment(CLUSTER, [{ port: server.port('in'), mesh: true }])])
-  client.plane.setRoutes([routes('8080', forward(CLUSTER))])
-  await client.plane.setListeners([
-    kind === 'http' ? httpListener('out', { rds: '8080' }) : tcpListener('out', CLUSTER),
-  ])
+  const { server, client, port, close } = await meshPair(await listen(app), {
+    inbound: inbound(kind, rules),
+    ...(kind === 'tcp' ? { outbound: tcpListener('out', OUTBOUND) } : {}),
+  })
   t.teardown(async () => {
-    await client.plane.drain(0)
-    await server.plane.drain(0)
+    await close()
     if (app instanceof http.Server) app.closeAllConnections()
     app.close()
   })
-  const port = client.port('out')
   const get = (target: string): Promise<string> =>
     exchangeBytes(port, `GET ${target} HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n`)
   return { app, seen, server, client, port, get }

@@ -9,47 +9,24 @@ import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import * as wire from '../helpers/h2-wire.ts'
 import {
-  assignment,
   createPlane,
-  edsCluster,
   exchangeBytes,
   forward,
   httpListener,
-  inboundListener,
   listen,
-  meshCluster,
   type Plane,
   routes,
   speaking,
   staticCluster,
-  TestCredentials,
 } from '../helpers/data-plane.ts'
-import { credential, meshSocket, spiffeId } from '../helpers/credentials.ts'
+import { meshSocket, spiffeId } from '../helpers/credentials.ts'
+import { type MeshPair, meshPair } from '../helpers/mesh-pair.ts'
 
-const CLUSTER = 'outbound|8080||server.default.svc.cluster.local'
-type Version = 'http1' | 'http2' | 'client'
-
-interface Rig {
-  client: Plane
-  server: Plane
-  port: number
-}
-
-/** Two sidecars with a link between them; the second speaks `version` to the application. */
-async function pair(t: Test, appPort: number, version: Version): Promise<Rig> {
-  const server = createPlane('server', new TestCredentials(credential('server')))
-  server.plane.setClusters([speaking(version, staticCluster('inbound|8080||', appPort))])
-  t.same(await server.plane.setListeners([inboundListener('in', 'inbound|8080||', 'STRICT')]), [])
-  const client = createPlane('client', new TestCredentials(credential('client')))
-  client.plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], speaking('auto', edsCluster(CLUSTER)))])
-  client.plane.setEndpoints([assignment(CLUSTER, [{ port: server.port('in'), mesh: true, workload: 'server' }])])
-  client.plane.setRoutes([routes('8080', forward(CLUSTER))])
-  t.same(await client.plane.setListeners([httpListener('out', { rds: '8080' })]), [])
-  t.teardown(async () => {
-    await client.plane.drain(0)
-    await server.plane.drain(0)
-  })
-  return { client, server, port: client.port('out') }
+/** Two sidecars with an HTTP/2 link between them; the second speaks `app` to the application. */
+async function pair(t: Test, appPort: number, app: 'http1' | 'http2' | 'client'): Promise<MeshPair> {
+  const made = await meshPair(appPort, { link: 'auto', app })
+  t.teardown(made.close)
+  return made
 }
 
 async function http1App(t: Test, handler: http.RequestListener): Promise<number> {

@@ -21,9 +21,9 @@ import {
 } from '../helpers/data-plane.ts'
 import { credential, meshSocket, spiffeId } from '../helpers/credentials.ts'
 import { ManualClock } from '../helpers/manual-clock.ts'
+import { INBOUND, meshPair, OUTBOUND } from '../helpers/mesh-pair.ts'
 import { Wire } from './listener/front.ts'
 
-const CLUSTER = 'outbound|8080||server.default.svc.cluster.local'
 const GET = 'GET /x HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n'
 
 async function pair(t: Test, mode: 'PERMISSIVE' | 'STRICT' | 'DISABLE', mesh: boolean, allowed = ['server']) {
@@ -33,24 +33,13 @@ async function pair(t: Test, mode: 'PERMISSIVE' | 'STRICT' | 'DISABLE', mesh: bo
     if (req.method === 'POST') req.pipe(res)
     else res.end('from the app')
   })
-  const appPort = await listen(app)
-  const serverCredentials = new TestCredentials(credential('server'))
-  const clientCredentials = new TestCredentials(credential('client'))
-  const server = createPlane('server', serverCredentials)
-  server.plane.setClusters([staticCluster('inbound|8080||', appPort)])
-  t.same(await server.plane.setListeners([inboundListener('in', 'inbound|8080||', mode)]), [])
-  const client = createPlane('client', clientCredentials)
-  client.plane.setClusters([meshCluster(CLUSTER, allowed.map(spiffeId), edsCluster(CLUSTER))])
-  client.plane.setEndpoints([assignment(CLUSTER, [{ port: server.port('in'), mesh, workload: 'server' }])])
-  client.plane.setRoutes([routes('8080', forward(CLUSTER))])
-  await client.plane.setListeners([httpListener('out', { rds: '8080' })])
+  const made = await meshPair(await listen(app), { mode, mesh, allowed })
   t.teardown(async () => {
-    await client.plane.drain(0)
-    await server.plane.drain(0)
+    await made.close()
     app.closeAllConnections()
     app.close()
   })
-  return { app, appPort, seen, client, server, serverCredentials, clientCredentials, port: client.port('out') }
+  return { ...made, seen }
 }
 
 void t.test('mutual TLS between two sidecars, told in headers and records', async (t) => {
@@ -137,8 +126,8 @@ void t.test('TLS of the application itself passes a PERMISSIVE port untouched', 
   const app = tls.createServer({ key: own.keyPem, cert: own.certChainPem }, (socket) => socket.end('own tls'))
   const appPort = await listen(app)
   const server = createPlane('server', new TestCredentials(credential('server')))
-  server.plane.setClusters([staticCluster('inbound|8080||', appPort)])
-  await server.plane.setListeners([inboundListener('in', 'inbound|8080||', 'PERMISSIVE')])
+  server.plane.setClusters([staticCluster(INBOUND, appPort)])
+  await server.plane.setListeners([inboundListener('in', INBOUND, 'PERMISSIVE')])
   t.teardown(async () => {
     await server.plane.drain(0)
     app.close()
@@ -177,11 +166,11 @@ void t.test('opaque bytes over mutual TLS end with the certificate of the server
   server.on('connection', (socket) => void sockets.add(socket))
   const clock = new TimerClock()
   const { plane, records, port } = createPlane('client', new TestCredentials(credential('client')), { clock })
-  plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], edsCluster(CLUSTER))])
-  plane.setEndpoints([assignment(CLUSTER, [{ port: await listen(server), mesh: true }])])
+  plane.setClusters([meshCluster(OUTBOUND, [spiffeId('server')], edsCluster(OUTBOUND))])
+  plane.setEndpoints([assignment(OUTBOUND, [{ port: await listen(server), mesh: true }])])
   const upgradeConfigs = [{ upgradeType: 'CONNECT' as const, connectConfig: {} }]
-  plane.setRoutes([routes('all', forward(CLUSTER, { match: { connectMatcher: {} } }, { upgradeConfigs }))])
-  t.same(await plane.setListeners([tcpListener('tcp', CLUSTER), httpListener('http', { rds: 'all' })]), [])
+  plane.setRoutes([routes('all', forward(OUTBOUND, { match: { connectMatcher: {} } }, { upgradeConfigs }))])
+  t.same(await plane.setListeners([tcpListener('tcp', OUTBOUND), httpListener('http', { rds: 'all' })]), [])
   t.teardown(async () => {
     await plane.drain(0)
     for (const socket of sockets) socket.destroy()
@@ -233,10 +222,10 @@ void t.test('routes, endpoints and certificates change under load, no request fa
       if (done >= 400) return
       const port = [first.server.port('in'), second.server.port('in')][i % 2]!
       const both = [{ port, mesh: true }, ...(i % 3 === 0 ? [{ port: first.server.port('in'), mesh: true }] : [])]
-      plane.setEndpoints([assignment(CLUSTER, both)])
-      plane.setRoutes([routes('8080', forward(CLUSTER, { name: `r${i}` }))])
+      plane.setEndpoints([assignment(OUTBOUND, both)])
+      plane.setRoutes([routes('8080', forward(OUTBOUND, { name: `r${i}` }))])
       plane.setClusters([
-        meshCluster(CLUSTER, [spiffeId('server'), ...(i % 5 === 0 ? [spiffeId('other')] : [])], edsCluster(CLUSTER)),
+        meshCluster(OUTBOUND, [spiffeId('server'), ...(i % 5 === 0 ? [spiffeId('other')] : [])], edsCluster(OUTBOUND)),
       ])
       if (i % 10 === 5) {
         first.clientCredentials.rotate(credential('client', i))
@@ -268,12 +257,12 @@ void t.test('a sidecar that is not there: the connection is refused, the body sa
   const closed = net.createServer()
   const free = await listen(closed)
   await new Promise((resolve) => closed.close(resolve))
-  client.plane.setEndpoints([assignment(CLUSTER, [{ port: free, mesh: true }])])
+  client.plane.setEndpoints([assignment(OUTBOUND, [{ port: free, mesh: true }])])
   t.match(
     await exchangeBytes(port, GET),
     /reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused$/,
   )
-  client.plane.setEndpoints([assignment(CLUSTER, [])])
+  client.plane.setEndpoints([assignment(OUTBOUND, [])])
   t.match(await exchangeBytes(port, GET), /^HTTP\/1\.1 503 [^]*\r\n\r\nno healthy upstream$/)
   client.plane.setClusters([])
   t.match(await exchangeBytes(port, GET), /^HTTP\/1\.1 503 [^]*\r\n\r\n$/)

@@ -6,23 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { entryCommand } from '../../../src/lib/entry.ts'
-import { credential, spiffeId } from '../../helpers/credentials.ts'
-import {
-  assignment,
-  createPlane,
-  edsCluster,
-  exchangeBytes,
-  forward,
-  httpListener,
-  inboundListener,
-  listen,
-  meshCluster,
-  routes,
-  speaking,
-  staticCluster,
-  TestCredentials,
-} from '../../helpers/data-plane.ts'
+import { exchangeBytes, listen } from '../../helpers/data-plane.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
+import { meshPair } from '../../helpers/mesh-pair.ts'
 import * as standalone from '../standalone/rig.ts'
 import { eventually, get, Wire } from './front.ts'
 
@@ -79,32 +65,21 @@ class WallClock extends ManualClock {
   }
 }
 
-const CLUSTER = 'outbound|8080||server.default.svc.cluster.local'
-
 t.test('a link ends with the certificate of its peer, on both sides', async (t) => {
   for (const side of ['accepting', 'dialling'] as const) {
     const waiting: http.ServerResponse[] = []
     const app = http.createServer((req, res) => void (req.url === '/wait' ? waiting.push(res) : res.end('ok')))
     const appPort = await listen(app)
     const clock = new WallClock()
-    const moved = { clock }
-    const server = createPlane('server', new TestCredentials(credential('server')), side === 'accepting' ? moved : {})
-    server.plane.setClusters([staticCluster('inbound|8080||', appPort)])
-    await server.plane.setListeners([inboundListener('in', 'inbound|8080||', 'STRICT')])
-    const client = createPlane('client', new TestCredentials(credential('client')), side === 'dialling' ? moved : {})
-    client.plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], speaking('auto', edsCluster(CLUSTER)))])
-    client.plane.setEndpoints([assignment(CLUSTER, [{ port: server.port('in'), mesh: true, workload: 'server' }])])
-    client.plane.setRoutes([routes('8080', forward(CLUSTER))])
-    await client.plane.setListeners([httpListener('out', { rds: '8080' })])
+    const made = await meshPair(appPort, { link: 'auto', [side === 'accepting' ? 'server' : 'client']: { clock } })
     t.teardown(async () => {
-      await client.plane.drain(0)
-      await server.plane.drain(0)
+      await made.close()
       app.closeAllConnections()
       app.close()
     })
-    const wire = new Wire(t, client.port('out')).send(get('/wait'))
+    const wire = new Wire(t, made.port).send(get('/wait'))
     await eventually(() => waiting.length === 1)
-    const links = (): number => server.plane.listenerStats()[0]!.connections
+    const links = (): number => made.server.plane.listenerStats()[0]!.connections
     t.equal(links(), 1)
     clock.advance(LEFT_MS - 5000)
     t.equal(wire.text, '')
