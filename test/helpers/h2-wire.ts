@@ -2,7 +2,14 @@
  * HTTP/2 by hand, for peers that misbehave: any frame, right or wrong, and a reader of frames (RFC 9113 section 4, RFC
  * 7541 section 6.2.2 for plain literals). In: values. Out: bytes. It checks nothing on purpose.
  */
-import { frame, PREFACE, reset, T as FRAME, windowUpdate } from '../sidecar/codec/http2/frames.ts'
+import {
+  frame,
+  PREFACE,
+  reset,
+  settings as settingsOf,
+  T as FRAME,
+  windowUpdate,
+} from '../sidecar/codec/http2/frames.ts'
 
 export { frame, FRAME, PREFACE, reset, windowUpdate }
 
@@ -12,18 +19,7 @@ export const ENHANCE_YOUR_CALM = 11
 const HEADER_BYTES = 9
 
 /** SETTINGS with these entries: [identifier, value]. */
-export function settings(...entries: [number, number][]): Buffer {
-  const payload = Buffer.concat(
-    entries.map(([id, value]) => {
-      const out = Buffer.alloc(6)
-      out.writeUInt16BE(id)
-      out.writeUInt32BE(value >>> 0, 2)
-      return out
-    }),
-  )
-  return frame(FRAME.SETTINGS, 0, 0, payload)
-}
-
+export const settings = (...entries: [number, number][]): Buffer => settingsOf(...entries.flat())
 export const settingsAck = (): Buffer => frame(FRAME.SETTINGS, FLAG.ACK, 0)
 export const ping = (text = '12345678'): Buffer => frame(FRAME.PING, 0, 0, Buffer.from(text, 'latin1'))
 export const headers = (stream: number, block: Buffer, end = true): Buffer =>
@@ -65,9 +61,17 @@ export interface WireFrame {
 /** Takes frames off the bytes of a peer, however they are cut. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0)
+  #skipBytes: number
+
+  /** `skipBytes`: what stands before the first frame (a client's preface). */
+  constructor(skipBytes = 0) {
+    this.#skipBytes = skipBytes
+  }
 
   push(chunk: Buffer): WireFrame[] {
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    const bytes = chunk.subarray(this.#skipBytes)
+    this.#skipBytes = Math.max(0, this.#skipBytes - chunk.length)
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
     const frames: WireFrame[] = []
     while (this.#rest.length >= HEADER_BYTES) {
       const end = HEADER_BYTES + this.#rest.readUIntBE(0, 3)
@@ -86,4 +90,10 @@ export class FrameReader {
   get isEmpty(): boolean {
     return this.#rest.length === 0
   }
+}
+
+/** Frames of a server, until it ends or nobody wants more. */
+export async function* framesOf(socket: AsyncIterable<Buffer>): AsyncGenerator<WireFrame, void> {
+  const reader = new FrameReader()
+  for await (const chunk of socket) yield* reader.push(chunk)
 }

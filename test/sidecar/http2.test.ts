@@ -224,13 +224,10 @@ const OK = Buffer.of(0x88)
 void t.test('an upgrade is sent only to a peer that takes extended CONNECT', async (t) => {
   let streams = 0
   const { http: port, records } = await before(t, (socket) => {
-    const reader = new wire.FrameReader()
-    let skip = wire.PREFACE.length
+    const reader = new wire.FrameReader(wire.PREFACE.length)
     socket.write(wire.settings())
     socket.on('data', (chunk: Buffer) => {
-      const rest = chunk.subarray(skip)
-      skip = Math.max(0, skip - chunk.length)
-      for (const { type, stream } of reader.push(rest)) {
+      for (const { type, stream } of reader.push(chunk)) {
         if (type !== wire.FRAME.HEADERS) continue
         streams++
         socket.write(wire.headers(stream, OK))
@@ -255,13 +252,10 @@ void t.test('an upgrade waits for the SETTINGS that say whether it may go', asyn
   let tell: () => void = () => {}
   const { http: port } = await before(t, (socket) => {
     connections++
-    const reader = new wire.FrameReader()
-    let skip = wire.PREFACE.length
+    const reader = new wire.FrameReader(wire.PREFACE.length)
     tell = () => socket.write(wire.settings([ENABLE_CONNECT_PROTOCOL, 1]))
     socket.on('data', (chunk: Buffer) => {
-      const rest = chunk.subarray(skip)
-      skip = Math.max(0, skip - chunk.length)
-      for (const { type, stream } of reader.push(rest)) {
+      for (const { type, stream } of reader.push(chunk)) {
         if (type !== wire.FRAME.HEADERS) continue
         seen.push(stream)
         if (seen.length === 3)
@@ -289,13 +283,10 @@ void t.test('hundreds of cancelled requests in one TLS read are taken in order',
   const get = wire.block(wire.requestFields('GET', '/'))
   const cancelled = Array.from({ length: 300 }, (_, i) => [wire.headers(2 * i + 1, get), wire.reset(2 * i + 1, 8)])
   socket.write(Buffer.concat([wire.PREFACE, wire.settings(), ...cancelled.flat(), wire.headers(601, get)]))
-  const reader = new wire.FrameReader()
   let last = ''
-  for await (const chunk of socket as AsyncIterable<Buffer>) {
-    for (const { type, stream, payload } of reader.push(chunk)) {
-      if (type === wire.FRAME.GOAWAY) last = `GOAWAY ${payload.readUInt32BE(4)} ${payload.toString('latin1', 8)}`
-      if (type === wire.FRAME.DATA && stream === 601) last = payload.toString()
-    }
+  for await (const { type, stream, payload } of wire.framesOf(socket)) {
+    if (type === wire.FRAME.GOAWAY) last = `GOAWAY ${payload.readUInt32BE(4)} ${payload.toString('latin1', 8)}`
+    if (type === wire.FRAME.DATA && stream === 601) last = payload.toString()
     if (last !== '') break
   }
   t.equal(last, 'ok')
