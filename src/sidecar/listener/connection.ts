@@ -23,7 +23,6 @@ export interface Origin {
 }
 
 export interface Connection {
-  readonly isIdle: boolean
   /** Bytes of either direction that wait in it. */
   readonly bufferedBytes: number
   /** Finish what is under way, take nothing new. */

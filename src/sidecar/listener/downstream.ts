@@ -89,10 +89,6 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     if (input.state < CLOSED && this.#transport.socket.readableEnded) this.onEnd()
   }
 
-  get isIdle(): boolean {
-    return this.#input.isIdle
-  }
-
   get bufferedBytes(): number {
     return this.#transport.bufferedBytes + this.#answer.pendingBytes + this.#input.gate.heldBytes
   }
@@ -101,7 +97,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   drain(): void {
     this.#draining = true
     this.#answer.keepAlive = false
-    if (this.isIdle) this.close()
+    if (this.#input.isIdle) this.close()
   }
 
   recheck(): void {

@@ -97,7 +97,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     if (this.#state < CLOSING && this.#transport.socket.readableEnded) this.onEnd()
   }
 
-  get isIdle(): boolean {
+  get #isIdle(): boolean {
     return this.#session.numStreams === 0
   }
 
@@ -209,7 +209,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   // hot
   onStreamClosed(): void {
     this.#moved = true
-    if (this.#state === DRAINING && !this.#shutdown.armed && this.isIdle) this.#close()
+    if (this.#state === DRAINING && !this.#shutdown.armed && this.#isIdle) this.#close()
   }
 
   onFatal(): void {
@@ -229,17 +229,17 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
 
   #onShutdown(): void {
     this.#session.finishShutdown()
-    if (this.isIdle) this.#close()
+    if (this.#isIdle) this.#close()
   }
 
   /** Looks now and then: has the preface come, is anything under way, does the peer take what we send? */
   #onTimer(): void {
     const { proxy, idleTimeoutMs, headersTimeoutMs } = this.settings
-    if (this.#moved || !this.isIdle) this.#lastMs = proxy.nowMs()
+    if (this.#moved || !this.#isIdle) this.#lastMs = proxy.nowMs()
     this.#moved = false
     const silentMs = proxy.nowMs() - this.#lastMs
-    if (this.isIdle && !this.#session.isBetweenMessages && silentMs >= headersTimeoutMs) this.destroy()
-    else if (this.isIdle && silentMs >= idleTimeoutMs) this.drain()
+    if (this.#isIdle && !this.#session.isBetweenMessages && silentMs >= headersTimeoutMs) this.destroy()
+    else if (this.#isIdle && silentMs >= idleTimeoutMs) this.drain()
     else proxy.wheel.schedule(this.#timer, Math.min(headersTimeoutMs, Math.max(LOOK_MS, idleTimeoutMs - silentMs)))
   }
 

@@ -11,6 +11,7 @@ import { localLabel } from '../pool/address.ts'
 import { dial, type Dialer, type Link, opaque, proxyHeader } from '../pool/dial.ts'
 import type { Limits } from '../pool/pool.ts'
 import type { TcpSettings } from '../stream/context.ts'
+import { describeConnection, describeUpstream } from '../stream/describe.ts'
 import { localReply, type Fault } from '../stream/local-reply.ts'
 import { endpointFor } from '../stream/original-destination.ts'
 import { Tunnel, type TunnelEnd } from '../stream/tunnel.ts'
@@ -19,7 +20,6 @@ import { resetSide } from '../transport/reset.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 
 export class TcpProxy implements Connection, LifeHandler {
-  readonly isIdle = false
   readonly #link: Downlink
   readonly #settings: TcpSettings
   readonly #owner: ConnectionOwner
@@ -47,17 +47,8 @@ export class TcpProxy implements Connection, LifeHandler {
     const x = this.#x
     const { proxy, inbound, filters } = this.#settings
     const { info, socket } = this.#link
-    x.inbound = inbound
     x.protocol = 'tcp'
-    x.startMs = proxy.nowMs()
-    x.startEpochMs = proxy.nowEpochMs()
-    x.downstreamLocalAddress = info.localAddress
-    x.downstreamRemoteAddress = info.remoteAddress
-    x.requestedServerName = info.sni
-    x.downstreamPrincipal = inbound ? info.peerId : ''
-    x.mutualTls = inbound && info.peerId !== ''
-    if (inbound) x.destination = proxy.self
-    else x.source = proxy.self
+    describeConnection(x, proxy, inbound, info)
     this.#head = head
     socket.pause()
     socket.on('error', this.#onGone).on('close', this.#onGone)
@@ -132,11 +123,7 @@ export class TcpProxy implements Connection, LifeHandler {
   #relay(link: Link): void {
     const x = this.#x
     const { proxy, idleTimeoutMs } = this.#settings
-    x.upstreamLocalAddress = localLabel(link.raw)
-    if (!x.inbound) {
-      x.upstreamPrincipal = link.peerId
-      x.mutualTls = link.peerId !== ''
-    }
+    describeUpstream(x, localLabel(link.raw), link.peerId)
     proxy.telemetry.onTcpOpen(x)
     const { socket } = this.#link
     socket.off('error', this.#onGone).off('close', this.#onGone)

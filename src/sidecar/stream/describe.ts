@@ -4,7 +4,7 @@ import type { Head } from '../codec/head.ts'
 import { nameId } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ResetFault } from '../pool/upstream.ts'
-import type { ConnectionInfo, HttpSettings } from './context.ts'
+import type { ConnectionInfo, HttpSettings, ProxyContext } from './context.ts'
 import { PEER_PROTOCOL_HTTP2 } from './headers.ts'
 import { parseGrpcTimeout } from './grpc.ts'
 import { countHops } from './hops.ts'
@@ -40,7 +40,7 @@ export function describeRequest(
   texts: RequestTexts,
 ): void {
   const { proxy, inbound, generateRequestId, tracing } = settings
-  describeConnection(x, settings, info)
+  describeConnection(x, proxy, inbound, info)
   x.requestId = head.get(REQUEST_ID)
   if (x.requestId === '' && generateRequestId) x.requestId = requestId()
   const userAgent = head.find(USER_AGENT)
@@ -65,7 +65,7 @@ export function describeRequest(
 }
 
 /** What is known of it before its first byte. */
-export function describeConnection(x: Exchange, { proxy, inbound }: HttpSettings, info: ConnectionInfo): void {
+export function describeConnection(x: Exchange, proxy: ProxyContext, inbound: boolean, info: ConnectionInfo): void {
   x.inbound = inbound
   x.startMs = proxy.nowMs()
   x.startEpochMs = proxy.nowEpochMs()
@@ -80,6 +80,14 @@ export function describeConnection(x: Exchange, { proxy, inbound }: HttpSettings
   x.destination = proxy.self
   x.downstreamPrincipal = info.peerId
   x.mutualTls = info.peerId !== ''
+}
+
+/** Whom it goes to. On the inbound side that is this pod's program, which is nobody to be known by its certificate. */
+export function describeUpstream(x: Exchange, localAddress: string, peerId: string): void {
+  x.upstreamLocalAddress = localAddress
+  if (x.inbound) return
+  x.upstreamPrincipal = peerId
+  x.mutualTls = peerId !== ''
 }
 
 /** What gRPC says of the outcome, in trailers or in the only head. */

@@ -139,10 +139,11 @@ export class Stream implements UpstreamOutcome, DeadlineHandler {
   /** The peer refuses by itself what never became a request: it is counted and logged all the same. */
   onRefused(status: number, flag: string, details: string): void {
     const { x } = this
-    describeConnection(x, this.#settings, this.#info)
+    const { proxy, inbound } = this.#settings
+    describeConnection(x, proxy, inbound, this.#info)
     x.responseCode = status
     markOutcome(x, flag, details)
-    this.#settings.proxy.telemetry.onEnd(x)
+    proxy.telemetry.onEnd(x)
   }
 
   /** The body comes too slowly (`slow_body`), or the client does not take the answer (`stalled`). */

@@ -14,7 +14,7 @@ import type { PoolFault, ResetFault, UpstreamBody, UpstreamExchange, UpstreamHan
 import type { ForwardAction } from '../route/action.ts'
 import type { ConnectionInfo, HttpSettings } from './context.ts'
 import type { Deadlines } from './deadlines.ts'
-import { describeTrailers } from './describe.ts'
+import { describeTrailers, describeUpstream } from './describe.ts'
 import type { DownstreamPeer } from './downstream-peer.ts'
 import { type AttemptMarks, encodeRequest, markAttempt } from './headers.ts'
 import type { Fault } from './local-reply.ts'
@@ -144,11 +144,7 @@ export class UpstreamSide implements UpstreamHandler {
     const { x } = request
     this.#upstream = upstream
     request.phase = SENT
-    x.upstreamLocalAddress = upstream.localAddress
-    if (!x.inbound) {
-      x.upstreamPrincipal = upstream.peerId
-      x.mutualTls = upstream.peerId !== ''
-    }
+    describeUpstream(x, upstream.localAddress, upstream.peerId)
     this.#sentMs = request.inRead ? x.startMs : this.#settings.proxy.nowMs() // at once: the same moment
     this.#deadlines.releaseBody(this.#sentMs - x.startMs)
   }
