@@ -20,7 +20,7 @@ export function credential(account: string, generation = 1, lifeMs = 24 * 3_600_
     rootsPem: root.pem,
     serial: String(generation),
     notBeforeEpochMs: Date.now() - 1000,
-    notAfterEpochMs: Date.now() + 3_600_000,
+    notAfterEpochMs,
   }
 }
 

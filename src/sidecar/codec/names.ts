@@ -62,7 +62,7 @@ export const DROPPED = -1
 export const X_ENVOY_OTHER = NAMES.length
 export const NUM_NAMES = NAMES.length + 1
 
-/** Id of a known name; throws on another (cold: called when modules load). */
+/** Id of a known name. Cold: called when modules load. */
 export function nameId(name: KnownName): number {
   return NAMES.indexOf(name)
 }

@@ -17,7 +17,7 @@ export interface PathForm {
   isRedirect: boolean
 }
 
-// hot: hardly anybody sets these
+/** Only where the rules ask for something: for all others one normalisation does. */
 export function formOf(target: string, { mergeSlashes, escapedSlashes }: SlashRules): PathForm {
   const mark = target.indexOf('?')
   const query = mark < 0 ? '' : target.slice(mark)

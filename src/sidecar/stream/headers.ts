@@ -76,8 +76,8 @@ export function markAttempt(marks: AttemptMarks, x: Exchange, attempt: number, l
   marks.upgrade = upgrade
 }
 
+/** The head of a request, for the upstream. */
 // hot
-/** The head of a request, for the upstream. `last`: neither body nor trailers follow. */
 export function encodeRequest(
   out: HeadEncoder,
   head: Head,
