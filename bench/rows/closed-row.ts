@@ -7,7 +7,7 @@ import type { Line, RowReport } from '../stats/table.ts'
 import type { Subject } from '../subject.ts'
 import type { SubjectName } from '../subjects.ts'
 import { memoryOf } from '../system/processes.ts'
-import type { LoadResult } from '../tools/closed-loop.ts'
+import type { LoadResult } from '../tools/load-tool.ts'
 import type { RowContext, Size } from './row.ts'
 import { record, sizeOf } from './row.ts'
 

@@ -2,7 +2,7 @@
 import { HAPROXY_H2 } from '../names.ts'
 import type { Subject } from '../subject.ts'
 import type { SubjectName } from '../subjects.ts'
-import type { LoadResult } from '../tools/closed-loop.ts'
+import type { LoadResult } from '../tools/load-tool.ts'
 import { applyLoad, http2Tool } from '../tools/closed-loop.ts'
 import { closedRow } from './closed-row.ts'
 import type { Row, RowContext } from './row.ts'

@@ -1,6 +1,6 @@
 /** What a row is: a function of what stands ready to a table; its figures go into the results as they come. */
 import type { JobReport, LatencyReport } from '../load/job.ts'
-import type { LoadResult } from '../tools/closed-loop.ts'
+import type { LoadResult } from '../tools/load-tool.ts'
 import type { SharedMesh } from '../mesh/shared.ts'
 import type { Mode, Plan } from '../options.ts'
 import type { Busy, Sample } from '../sampler.ts'

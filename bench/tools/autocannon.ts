@@ -1,6 +1,6 @@
 /** autocannon, where wrk is not: a Node program, which costs its core several times as much. */
 import { fileURLToPath } from 'node:url'
-import type { LoadTool } from './closed-loop.ts'
+import type { LoadTool } from './load-tool.ts'
 import { REQUEST_HEADERS } from './request-headers.ts'
 
 interface AutocannonResult {

@@ -1,6 +1,6 @@
 /** h2load (nghttp2): HTTP/2 with prior knowledge. This version prints no percentiles. */
 import { which } from '../system/which.ts'
-import type { LoadTool } from './closed-loop.ts'
+import type { LoadTool } from './load-tool.ts'
 import { REQUEST_HEADERS } from './request-headers.ts'
 
 export const h2loadTool: LoadTool = {

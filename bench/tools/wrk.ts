@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { which } from '../system/which.ts'
-import type { LoadTool } from './closed-loop.ts'
+import type { LoadTool } from './load-tool.ts'
 import { REQUEST_HEADERS } from './request-headers.ts'
 
 export const wrkTool: LoadTool = {

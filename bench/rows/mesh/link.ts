@@ -5,7 +5,7 @@
  */
 import type { Pod, PodPort } from '../../../src/client/contract.ts'
 import { applyLoad } from '../../tools/closed-loop.ts'
-import type { LoadResult } from '../../tools/closed-loop.ts'
+import type { LoadResult } from '../../tools/load-tool.ts'
 import type { BenchMesh } from '../../mesh/fixture.ts'
 import { cpuMs, hasProc } from '../../system/processes.ts'
 import type { Mode } from '../../options.ts'
