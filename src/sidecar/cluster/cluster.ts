@@ -4,7 +4,8 @@
  */
 import { addressLabel, type IpAddress } from '../pool/address.ts'
 import { type Dialer, proxyHeader } from '../pool/dial.ts'
-import { type Limits, Pool } from '../pool/pool.ts'
+import type { Limits } from '../pool/limits.ts'
+import { Pool } from '../pool/pool.ts'
 import { UNKNOWN_WORKLOAD } from '../workload.ts'
 import { Endpoint } from './endpoint.ts'
 import { LeastRequest } from './least-request.ts'

@@ -10,24 +10,10 @@ import type { Address } from './address.ts'
 import { type ConnectFault, dial, type DialDone, type Dialer, type Link, opaque, type TlsTarget } from './dial.ts'
 import { Http1Connection, type Http1Owner } from './http1.ts'
 import { Http2Link, type Http2Owner } from './http2-link.ts'
+import type { Limits } from './limits.ts'
 import { Life, type LifeHandler } from '../transport/life.ts'
 import { RawConnection } from './raw.ts'
 import type { UpstreamHandler } from './upstream.ts'
-
-/** Circuit limits of a cluster, shared by the pools of its endpoints (Envoy: circuit_breakers). */
-export interface Limits {
-  maxConnections: number
-  maxPending: number
-  maxRequests: number
-  maxRetries: number
-  /** Of the requests under way may be retries, or `minRetries` of them; -1: `maxRetries` counts. */
-  retryPercent: number
-  minRetries: number
-  numConnections: number
-  numPending: number
-  numRequests: number
-  numRetries: number
-}
 
 export interface PoolSettings {
   address: Address
