@@ -112,6 +112,14 @@ export class Head {
   text(start: number, end: number): string {
     return latin1(this.bytes, start, end)
   }
+
+  /** Of a request; letters count as they are. */
+  isMethod(method: string): boolean {
+    if (this.methodEnd - this.methodStart !== method.length) return false
+    for (let i = 0; i < method.length; i++) if (this.bytes[this.methodStart + i] !== method.charCodeAt(i)) return false
+    return true
+  }
+
   value(i: number): string {
     return latin1(this.bytes, this.valueStart(i), this.valueEnd(i))
   }

@@ -88,7 +88,7 @@ export class Framing implements BodyFraming {
       this.kind = BODY_CHUNKED
     } else this.kind = this.#lengths > 0 && this.lengthBytes > 0 ? BODY_LENGTH : BODY_NONE
     // what follows a CONNECT is a tunnel's, or nobody's
-    if (this.kind !== BODY_NONE && isMethod(head, CONNECT)) return NOT_SERVED
+    if (this.kind !== BODY_NONE && head.isMethod('CONNECT')) return NOT_SERVED
     this.keepAlive = !this.#close && (head.minor === 1 || this.#persist)
     if (this.#expect >= 0 && (this.kind === BODY_NONE || head.minor === 0)) {
       // nothing to wait for, or nobody who knows what a 100 is: it must not reach the upstream in our HTTP/1.1 request
@@ -223,17 +223,13 @@ export class Framing implements BodyFraming {
 
   /** RFC 9110 section 7.6.2. Other methods may carry it, and it means nothing. */
   #maxForwards(head: Head, field: number): Verdict {
-    if (!isMethod(head, OPTIONS) && !isMethod(head, TRACE)) return DONE
+    if (!head.isMethod('OPTIONS') && !head.isMethod('TRACE')) return DONE
     const text = head.value(field)
     if (this.maxForwards >= 0 || text.length > MAX_HOPS_DIGITS || !/^\d+$/.test(text)) return BAD_MESSAGE
     this.maxForwards = Number(text)
     return DONE
   }
 }
-
-const CONNECT = 'CONNECT'
-const OPTIONS = 'OPTIONS'
-const TRACE = 'TRACE'
 
 /** Anything but one `chunked`. Codings that we know but cannot undo, with chunked last, are 501; all else is 400. */
 function refusedCoding(head: Head): Verdict {
@@ -242,11 +238,6 @@ function refusedCoding(head: Head): Verdict {
   return codings.pop() === 'chunked' && codings.length > 0 && codings.every((coding) => CODINGS.has(coding))
     ? UNKNOWN_CODING
     : BAD_MESSAGE
-}
-
-function isMethod(head: Head, method: string): boolean {
-  const length = head.methodEnd - head.methodStart
-  return length === method.length && head.text(head.methodStart, head.methodEnd) === method
 }
 
 /** Counts a body off a connection, whatever its kind. */

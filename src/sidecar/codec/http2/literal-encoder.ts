@@ -5,12 +5,14 @@
 import { LOWER } from '../bytes.ts'
 import type { Head } from '../head.ts'
 import type { HeaderName } from '../names.ts'
+import { MAX_INTEGER_BYTES, writeInteger } from './hpack/integer.ts'
 import type { BlockEncoder } from './stream.ts'
 
 /** First bits, RFC 7541 sections 6.2.2 and 6.2.3, with index 0: the name follows. */
 const WITHOUT_INDEXING = 0x00
 const NEVER_INDEXED = 0x10
-const PREFIX_LIMIT = 127
+/** Section 5.2: no Huffman code, seven bits of length. */
+const STRING_MAX = 0x7f
 const FIRST_BYTES = 512
 
 export class LiteralEncoder implements BlockEncoder {
@@ -40,7 +42,7 @@ export class LiteralEncoder implements BlockEncoder {
   }
 
   #pair(name: Uint8Array, value: Uint8Array, sensitive = false): void {
-    const needed = this.#at + name.length + value.length + 16
+    const needed = this.#at + name.length + value.length + 3 * MAX_INTEGER_BYTES
     if (needed > this.#buf.length) {
       const larger = Buffer.allocUnsafe(needed * 2)
       this.#buf.copy(larger, 0, 0, this.#at)
@@ -52,14 +54,8 @@ export class LiteralEncoder implements BlockEncoder {
   }
 
   #string(bytes: Uint8Array): void {
-    let rest = bytes.length
-    if (rest < PREFIX_LIMIT) this.#buf[this.#at++] = rest
-    else {
-      this.#buf[this.#at++] = PREFIX_LIMIT
-      for (rest -= PREFIX_LIMIT; rest >= 0x80; rest >>>= 7) this.#buf[this.#at++] = (rest & 0x7f) | 0x80
-      this.#buf[this.#at++] = rest
-    }
-    this.#buf.set(bytes, this.#at)
-    this.#at += bytes.length
+    const at = writeInteger(this.#buf, this.#at, bytes.length, STRING_MAX, 0)
+    this.#buf.set(bytes, at)
+    this.#at = at + bytes.length
   }
 }

@@ -5,7 +5,6 @@
  */
 import { ascii, equalsIgnoreCase, readLength } from '../bytes.ts'
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../body.ts'
-import type { Head } from '../head.ts'
 import { DROPPED, nameId } from '../names.ts'
 import { DONE, EXPECTATION_FAILED, MALFORMED, type Verdict } from '../verdict.ts'
 import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
@@ -13,13 +12,12 @@ import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
 const HOST = nameId('host')
 const CONTENT_LENGTH = nameId('content-length')
 const EXPECT = nameId('expect')
-const CONNECT = ascii('CONNECT')
 const CONTINUE = ascii('100-continue')
 
 /** A request, before anybody sees it. */
 export function readRequest(stream: Http2Stream, endStream: boolean, connectProtocol: boolean): Verdict {
   const { head } = stream
-  if (isConnect(head)) stream.requestKind = CONNECT_REQUEST
+  if (head.isMethod('CONNECT')) stream.requestKind = CONNECT_REQUEST
   if (head.protocolEnd > head.protocolStart && (!connectProtocol || stream.requestKind !== CONNECT_REQUEST))
     return MALFORMED
   // the decoder has seen to it that Host says the same as the authority, which stands in the model
@@ -68,10 +66,4 @@ function readFields(stream: Http2Stream, endStream: boolean): Verdict {
   if (endStream && lengthBytes > 0 && !stream.bodyless) return MALFORMED
   framing.kind = endStream || stream.bodyless ? BODY_NONE : lengthBytes >= 0 ? BODY_LENGTH : BODY_CHUNKED
   return DONE
-}
-
-function isConnect(head: Head): boolean {
-  if (head.methodEnd - head.methodStart !== CONNECT.length) return false
-  for (let i = 0; i < CONNECT.length; i++) if (head.bytes[head.methodStart + i] !== CONNECT[i]) return false
-  return true
 }

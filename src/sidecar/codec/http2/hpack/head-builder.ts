@@ -203,10 +203,10 @@ export class HeadBuilder implements FieldSink {
     if (this.#hosts > 1) return MALFORMED
     if (this.#hosts === 1 && !this.#takeHost()) return MALFORMED
     if (head.authorityStart === head.authorityEnd) return MALFORMED
-    if (this.#methodIs('CONNECT') && (seen & bit(PROTOCOL)) === 0) return seen === CONNECT_PSEUDOS ? DONE : MALFORMED
+    if (head.isMethod('CONNECT') && (seen & bit(PROTOCOL)) === 0) return seen === CONNECT_PSEUDOS ? DONE : MALFORMED
     if ((seen & PLAIN_PSEUDOS) !== PLAIN_PSEUDOS) return MALFORMED
-    if ((seen & bit(PROTOCOL)) !== 0 && (!this.#methodIs('CONNECT') || (seen & bit(AUTHORITY)) === 0)) return MALFORMED
-    return this.#slab[head.targetStart] !== STAR || this.#methodIs('OPTIONS') ? DONE : MALFORMED
+    if ((seen & bit(PROTOCOL)) !== 0 && (!head.isMethod('CONNECT') || (seen & bit(AUTHORITY)) === 0)) return MALFORMED
+    return this.#slab[head.targetStart] !== STAR || head.isMethod('OPTIONS') ? DONE : MALFORMED
   }
 
   /** Host stands in for a missing `:authority`; beside one it must say the same (RFC 9113 section 8.3.1). */
@@ -223,13 +223,6 @@ export class HeadBuilder implements FieldSink {
     if (head.authorityEnd - head.authorityStart !== end - start) return false
     const by = head.authorityStart - start
     for (let k = start; k < end; k++) if (LOWER[this.#slab[k]!] !== LOWER[this.#slab[k + by]!]) return false
-    return true
-  }
-
-  #methodIs(method: string): boolean {
-    const { methodStart, methodEnd } = this.#head
-    if (methodEnd - methodStart !== method.length) return false
-    for (let i = 0; i < method.length; i++) if (this.#slab[methodStart + i] !== method.charCodeAt(i)) return false
     return true
   }
 
