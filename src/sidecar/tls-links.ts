@@ -6,7 +6,7 @@ import type { Acceptor } from './listener/listener.ts'
 import type { TlsDialer } from './pool/dial.ts'
 import type { CredentialSource } from './ports.ts'
 import { TlsAcceptor } from './tls/acceptor.ts'
-import { dialTls } from './tls/dial.ts'
+import { type DialDone, dialTls } from './tls/dial.ts'
 import type { Peer } from './tls/verify.ts'
 import { FileAcceptor, dialWithFiles } from './tls/file-links.ts'
 import type { FileStore } from './tls/file-store.ts'
@@ -22,16 +22,13 @@ export function createTlsDialer(credentials: CredentialSource, store: FileStore,
   return {
     generation: () => credentials.current()?.generation ?? 0,
     handshake(raw, { sni, alpn, allowedIds, files }, done) {
-      if (files) {
-        dialWithFiles(raw, { files: store, tls: files, sni, alpn }, (error, socket, peer) =>
-          done(error, socket, peer?.spiffeId ?? '', socket?.alpnProtocol || '', lifeOf(peer, clock)),
-        )
-        return
+      const onDone: DialDone = (error, socket, peer) => {
+        const peerId = peer?.spiffeId ?? ''
+        const secured = socket && { socket, peerId, alpn: socket.alpnProtocol || '', lifeMs: lifeOf(peer, clock) }
+        done(error, secured)
       }
-      const options = { credentials, sni, alpn, allowedIds, timeoutMs: HANDSHAKE_BOUND_MS }
-      dialTls({ socket: raw }, options, (error, socket, peer) =>
-        done(error, socket, peer?.spiffeId ?? '', socket?.alpnProtocol || '', lifeOf(peer, clock)),
-      )
+      if (files) dialWithFiles(raw, { files: store, tls: files, sni, alpn }, onDone)
+      else dialTls({ socket: raw }, { credentials, sni, alpn, allowedIds, timeoutMs: HANDSHAKE_BOUND_MS }, onDone)
     },
   }
 }
@@ -49,11 +46,15 @@ export function createAcceptor(
       : new FileAcceptor({ files: store, tls: files, alpn, requireClientCertificate })
   return {
     accept(raw, head, done) {
-      acceptor.accept(raw, head, (error, socket, peer) => {
-        const der = peer === null ? undefined : socket?.getPeerX509Certificate()?.raw
+      acceptor.accept(raw, head, (_error, socket, peer) => {
+        if (socket === null) {
+          done(null)
+          return
+        }
+        const der = peer === null ? undefined : socket.getPeerX509Certificate()?.raw
         const certSha256 = der === undefined ? '' : createHash('sha256').update(der).digest('hex')
         const verified = peer === null ? null : { spiffeId: peer.spiffeId, lifeMs: lifeOf(peer, clock) }
-        done(error, socket, verified, certSha256, socket?.alpnProtocol || '')
+        done({ socket, peer: verified, certSha256, alpn: socket.alpnProtocol || '' })
       })
     },
     close: () => acceptor.close(),

@@ -35,19 +35,20 @@ export interface TlsPeer {
   lifeMs: number
 }
 
+/** What a handshake has made of an accepted socket. */
+export interface Secured {
+  socket: net.Socket
+  /** `null`: it has shown no certificate. */
+  peer: TlsPeer | null
+  /** Of that certificate; '' for none. */
+  certSha256: string
+  alpn: string
+}
+
 /** Handshakes of one chain; made by the data plane from tls/. */
 export interface Acceptor {
-  accept(
-    raw: net.Socket,
-    head: Buffer | null,
-    done: (
-      error: Error | null,
-      socket: net.Socket | null,
-      peer: TlsPeer | null,
-      certSha256: string,
-      alpn: string,
-    ) => void,
-  ): void
+  /** `null`: it failed, and `raw` is gone. */
+  accept(raw: net.Socket, head: Buffer | null, done: (secured: Secured | null) => void): void
   close(): void
 }
 
@@ -201,8 +202,9 @@ export class Listener implements ConnectionOwner {
       acceptor = this.#deps.acceptor(tls)
       this.#acceptors.set(key, acceptor)
     }
-    acceptor.accept(raw, head, (error, socket, peer, certSha256, alpn) => {
-      if (error !== null || socket === null) return
+    acceptor.accept(raw, head, (secured) => {
+      if (secured === null) return
+      const { socket, peer, certSha256, alpn } = secured
       const link = plainLink(raw, seen, origin)
       link.socket = socket
       link.alpn = alpn

@@ -49,7 +49,7 @@ export interface TlsDialer {
   handshake(
     raw: net.Socket,
     target: TlsTarget,
-    done: (error: Error | null, socket: net.Socket | null, peerId: string, alpn: string, lifeMs: number) => void,
+    done: (error: Error | null, secured: Pick<Link, 'socket' | 'peerId' | 'alpn' | 'lifeMs'> | null) => void,
   ): void
   /** Generation of the certificate that the next handshake shows. */
   generation(): number
@@ -108,10 +108,14 @@ export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => 
       return
     }
     const generation = dialer.tls.generation()
-    dialer.tls.handshake(raw, tls, (error, socket, peerId, alpn, lifeMs) => {
-      if (error !== null || socket === null) settle('connect_failure', tlsDetail(error), null)
-      else if (settled) raw.destroy()
-      else settle(null, '', { socket, raw, peerId, alpn, generation, lifeMs, input: null })
+    dialer.tls.handshake(raw, tls, (error, secured) => {
+      if (secured === null) {
+        settle('connect_failure', tlsDetail(error), null)
+        return
+      }
+      if (settled) raw.destroy()
+      const { socket, peerId, alpn, lifeMs } = secured
+      settle(null, '', { socket, raw, peerId, alpn, generation, lifeMs, input: null })
     })
   }
   raw.on('error', onError)
