@@ -2,6 +2,7 @@
 import t from 'tap'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../../../../src/sidecar/codec/http2/abuse.ts'
 import { CANCEL, FLOW_CONTROL_ERROR, NO_ERROR, REFUSED_STREAM } from '../../../../src/sidecar/codec/http2/errors.ts'
+import { GET } from './cases.ts'
 import {
   data,
   END_HEADERS,
@@ -17,13 +18,6 @@ import {
   windowUpdate,
 } from './frames.ts'
 import { drainOutput, newPeer, type Peer, pump, Recorder, sendRequest, sendResponse, sendTrailers } from './harness.ts'
-
-const GET: [string, string][] = [
-  [':method', 'GET'],
-  [':scheme', 'http'],
-  [':path', '/'],
-  [':authority', 'shop.test'],
-]
 
 function feed({ session }: Peer, ...pieces: Buffer[]): void {
   const bytes = Buffer.concat(pieces)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { GET, POST } from './cases.ts'
 import {
   data,
   END_HEADERS,
@@ -14,14 +15,6 @@ import {
   windowUpdate,
 } from './frames.ts'
 import { drainOutput, newPeer, Recorder, sendRequest, sendResponse, type SessionRecorder } from './harness.ts'
-
-const GET: [string, string][] = [
-  [':method', 'GET'],
-  [':scheme', 'http'],
-  [':path', '/a'],
-  [':authority', 'shop.test'],
-]
-const POST: [string, string][] = [[':method', 'POST'], ...GET.slice(1)]
 
 const SERVER_STREAMS: Record<string, Buffer[]> = {
   'requests with bodies, padding and trailers': [
