@@ -46,6 +46,11 @@ export function workloadSpiffeId(trustDomain: string, namespace: string, service
   return text
 }
 
+/** Who the control plane is to its sidecars: they speak to nobody else for configuration and certificates. */
+export function controlPlaneId(trustDomain: string): string {
+  return workloadSpiffeId(trustDomain, 'istio-system', 'istiod')
+}
+
 /** Namespace and service account of an ID in Kubernetes' form, else `undefined`. */
 export function workloadOfSpiffeId(text: string): { namespace: string; serviceAccount: string } | undefined {
   const verdict = parseSpiffeId(text)

@@ -10,7 +10,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { istio } from '../xds/generated/xds.js'
 import { PASSTHROUGH_CLUSTER } from '../xds/names.ts'
-import { workloadSpiffeId } from '../identity/spiffe-id.ts'
+import { controlPlaneId } from '../identity/spiffe-id.ts'
 import { AdminServer, type AdminSource } from './admin/server.ts'
 import { workloadOf, xdsNode } from './bootstrap.ts'
 import type { DnsRelay } from './capture/dns-relay.ts'
@@ -37,8 +37,6 @@ export interface SidecarOptions {
 
 const DNS_PORT = 53
 const CACHE_FILE = 'last-good.xds'
-const CONTROL_PLANE_NAMESPACE = 'istio-system'
-const CONTROL_PLANE_ACCOUNT = 'istiod'
 
 export class Sidecar {
   readonly #bootstrap: SidecarBootstrap
@@ -118,7 +116,7 @@ export class Sidecar {
     if (this.#draining !== undefined) return
     this.#ads = new AdsClient({
       socket: this.#bootstrap.xdsSocket,
-      serverId: workloadSpiffeId(this.#bootstrap.trustDomain, CONTROL_PLANE_NAMESPACE, CONTROL_PLANE_ACCOUNT),
+      serverId: controlPlaneId(this.#bootstrap.trustDomain),
       node: xdsNode(this.#bootstrap),
       credentials: this.#credentials,
       state: this.#state,

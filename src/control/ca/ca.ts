@@ -6,7 +6,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { CertificateList, TokenRequest } from '../../client/contract.ts'
 import { BACKDATE_MS, whyUntrusted } from '../../identity/chain.ts'
 import { toPem } from '../../identity/pem.ts'
-import { workloadOfSpiffeId, workloadSpiffeId } from '../../identity/spiffe-id.ts'
+import { controlPlaneId, workloadOfSpiffeId, workloadSpiffeId } from '../../identity/spiffe-id.ts'
 import { verifySvid } from '../../identity/svid.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -59,9 +59,6 @@ export interface ServerIdentity {
   notAfterEpochMs: number
 }
 
-const CONTROL_NAMESPACE = 'istio-system'
-const CONTROL_ACCOUNT = 'istiod'
-
 export class CertificateAuthority {
   readonly trustDomain: string
   readonly rootsPem: string
@@ -92,7 +89,7 @@ export class CertificateAuthority {
     this.clock = clock
     this.trustDomain = trustDomain
     this.rootsPem = root.pem
-    this.serverId = workloadSpiffeId(trustDomain, CONTROL_NAMESPACE, CONTROL_ACCOUNT)
+    this.serverId = controlPlaneId(trustDomain)
   }
 
   /** A bootstrap token for one start of a pod's sidecar. Throws for names that make no identity, and for our own. */

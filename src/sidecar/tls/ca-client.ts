@@ -5,7 +5,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { constants } from 'node:crypto'
 import { ChannelCredentials, Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
-import { workloadSpiffeId } from '../../identity/spiffe-id.ts'
+import { controlPlaneId } from '../../identity/spiffe-id.ts'
 import { CREATE_CERTIFICATE, type CertificateResponse } from '../../xds/ca-service.ts'
 import { checkServer, clientContext } from './context.ts'
 import { CaError, type CertificateIssuer, type IssueRequest } from './issuer.ts'
@@ -26,7 +26,7 @@ export class CaClient implements CertificateIssuer {
   constructor(socket: string, trustDomain: string) {
     this.#socket = socket
     this.#trustDomain = trustDomain
-    this.#serverIds = new Set([workloadSpiffeId(trustDomain, 'istio-system', 'istiod')])
+    this.#serverIds = new Set([controlPlaneId(trustDomain)])
   }
 
   issue(request: IssueRequest): Promise<string[]> {
