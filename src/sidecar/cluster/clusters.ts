@@ -28,7 +28,28 @@ export class Clusters {
   }
 }
 
-/** One of several, by weight: an independent draw each time. `upTo`: running sums of the weights. */
+/** Where a route or a TCP proxy leads. */
+export interface WeightedClusters {
+  /** One, or several with weights. */
+  clusters: readonly ClusterCell[]
+  /** Running sums of the weights; the last is the total. */
+  upTo: readonly number[]
+}
+
+/** Of `several` those that have a weight; where there are none, `only`. Throws an Error where one has no name. */
+export function weightClusters(
+  all: Clusters,
+  several: readonly { name: string; weight: number }[],
+  only: string,
+): WeightedClusters {
+  const weighted = several.filter(({ weight }) => weight > 0)
+  const chosen = weighted.length > 0 ? weighted : [{ name: only, weight: 1 }]
+  if (chosen.some(({ name }) => name === '')) throw new Error('a route or a TCP proxy names no cluster')
+  let sum = 0
+  return { clusters: chosen.map(({ name }) => all.cell(name)), upTo: chosen.map(({ weight }) => (sum += weight)) }
+}
+
+/** One of several, by weight: an independent draw each time. */
 export function drawCluster(
   clusters: readonly ClusterCell[],
   upTo: readonly number[],

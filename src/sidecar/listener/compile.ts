@@ -2,7 +2,7 @@
  * Listener to ListenerSpec. In: decoded xDS, cells of routes and clusters. Out: immutable values; throws an Error with
  * the reason for what cannot be honoured.
  */
-import type { Clusters } from '../cluster/clusters.ts'
+import { type Clusters, weightClusters } from '../cluster/clusters.ts'
 import { compileAddress } from '../cluster/compile.ts'
 import { durationMs } from '../cluster/duration.ts'
 import type { NetworkFilter } from '../filter/chain.ts'
@@ -209,16 +209,13 @@ function compileTcp(
   filters: readonly NetworkFilter[],
   refs: ListenerRefs,
 ): TcpSettings {
-  const weighted = (tcp.weightedClusters?.clusters ?? []).filter((c) => (c.weight ?? 0) > 0)
-  const names: string[] = weighted.length > 0 ? weighted.map((c) => c.name ?? '') : [tcp.cluster ?? '']
-  if (names.includes('')) throw new Error('a TCP proxy names no cluster')
-  let sum = 0
+  const weighted = tcp.weightedClusters?.clusters ?? []
+  const several = weighted.map(({ name, weight }) => ({ name: name ?? '', weight: weight ?? 0 }))
   return {
     proxy: withLogs(refs, tcp.accessLog ?? []),
     inbound,
     filters: { list: filters },
-    clusters: names.map((name) => refs.clusters.cell(name)),
-    upTo: weighted.length > 0 ? weighted.map((c) => (sum += c.weight ?? 0)) : [1],
+    ...weightClusters(refs.clusters, several, tcp.cluster ?? ''),
     idleTimeoutMs: durationMs(tcp.idleTimeout, DEFAULT_IDLE_MS),
   }
 }

@@ -1,6 +1,6 @@
 /** What a route does with a request (Envoy: Route.action), compiled. */
 import type { RouteProtocol } from '../codec/protocol.ts'
-import type { ClusterCell } from '../cluster/clusters.ts'
+import type { WeightedClusters } from '../cluster/clusters.ts'
 
 export interface RetryPolicy {
   numRetries: number
@@ -15,12 +15,8 @@ export interface RetryPolicy {
   hostAttempts: number
 }
 
-export interface ForwardAction {
+export interface ForwardAction extends WeightedClusters {
   kind: 'forward'
-  /** One, or several with weights. */
-  clusters: readonly ClusterCell[]
-  /** Running sums of the weights; the last is the total. */
-  upTo: readonly number[]
   /** 0: none. */
   timeoutMs: number
   retry: RetryPolicy | null

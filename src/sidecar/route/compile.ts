@@ -4,7 +4,7 @@
  */
 import { durationMs } from '../cluster/duration.ts'
 import type { RouteProtocol } from '../codec/protocol.ts'
-import type { Clusters } from '../cluster/clusters.ts'
+import { type Clusters, weightClusters } from '../cluster/clusters.ts'
 import type { envoy } from '../../xds/generated/xds.js'
 import { EXTENSION, unpack } from '../../xds/type-urls.ts'
 import { compileText, equals, startsWith, wholeRegex, type TextMatch } from '../../xds/text-match.ts'
@@ -107,14 +107,11 @@ function compileAction(route: XdsRoute, clusters: Clusters): RouteAction {
 }
 
 function compileForward(action: envoy.config.route.v3.RouteAction, clusters: Clusters): RouteAction {
-  const weighted = (action.weightedClusters?.clusters ?? []).filter((c) => (c.weight?.value ?? 0) > 0)
-  const names = weighted.length > 0 ? weighted.map((c) => c.name ?? '') : [action.cluster ?? '']
-  if (names.includes('')) throw new Error('a route names no cluster')
-  let sum = 0
+  const weighted = action.weightedClusters?.clusters ?? []
+  const several = weighted.map(({ name, weight }) => ({ name: name ?? '', weight: weight?.value ?? 0 }))
   return {
     kind: 'forward',
-    clusters: names.map((name) => clusters.cell(name)),
-    upTo: weighted.length > 0 ? weighted.map((c) => (sum += c.weight?.value ?? 0)) : [1],
+    ...weightClusters(clusters, several, action.cluster ?? ''),
     timeoutMs: durationMs(action.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
     retry: action.retryPolicy ? compileRetry(action.retryPolicy) : null,
     protocol: compileProtocol(action),

@@ -7,7 +7,7 @@ import type { TelemetrySink } from '../ports.ts'
 import type { HttpFilterCell, NetworkFilterCell } from '../filter/chain.ts'
 import type { RouteCell } from '../route/table.ts'
 import type { Workload } from '../workload.ts'
-import type { ClusterCell } from '../cluster/clusters.ts'
+import type { WeightedClusters } from '../cluster/clusters.ts'
 import type { TraceSettings } from './trace.ts'
 
 /** Of the process: the same for every listener. */
@@ -45,14 +45,10 @@ export interface HttpSettings {
   protocol: DownstreamProtocol
 }
 
-export interface TcpSettings {
+export interface TcpSettings extends WeightedClusters {
   proxy: ProxyContext
   inbound: boolean
   filters: NetworkFilterCell
-  /** One, or several with weights. */
-  clusters: readonly ClusterCell[]
-  /** Running sums of the weights; the last is the total. */
-  upTo: readonly number[]
   idleTimeoutMs: number
 }
 

@@ -290,6 +290,18 @@ t.test('what this proxy does anyhow may be asked for, and nothing else', (t) => 
   t.end()
 })
 
+t.test('a weight of 0 takes nothing, and is no fault', (t) => {
+  const config = good()
+  list(config, 'clusters').push(cluster('none', 8081))
+  const clusters = [
+    { name: 'app', weight: 1 },
+    { name: 'none', weight: 0 },
+  ]
+  route(config)['route'] = { weighted_clusters: { clusters } }
+  t.same(faultsOf(JSON.stringify(config)), [])
+  t.end()
+})
+
 t.test('limits of connections and of HTTP are honoured, on both sides where they have two', (t) => {
   const upstream = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
   const config = good()
