@@ -13,7 +13,7 @@ import { Http2Link, type Http2Owner } from './http2-link.ts'
 import type { Limits } from './limits.ts'
 import { Life, type LifeHandler } from '../transport/life.ts'
 import { RawConnection } from './raw.ts'
-import type { UpstreamHandler } from './upstream.ts'
+import type { PoolFault, UpstreamHandler } from './upstream.ts'
 
 export interface PoolSettings {
   address: Address
@@ -172,6 +172,7 @@ export class Pool implements Http1Owner, Http2Owner {
   #dropDials(): void {
     if (!this.#closed || this.#waiters.length > 0) return
     for (const giveUp of this.#dials) giveUp()
+    this.#limits.numConnections -= this.#dials.size
     this.#dials.clear()
   }
 
@@ -238,8 +239,8 @@ export class Pool implements Http1Owner, Http2Owner {
 
   #waitFor(handler: UpstreamHandler): void {
     const limits = this.#limits
-    const atLimit = limits.numConnections + this.#dials.size >= limits.maxConnections
-    if (limits.numPending >= limits.maxPending || (atLimit && this.numConnections + this.#dials.size === 0)) {
+    const atLimit = limits.numConnections >= limits.maxConnections
+    if (limits.numPending >= limits.maxPending || (atLimit && this.#isEmpty)) {
       handler.onPoolFailure('overflow', '')
       return
     }
@@ -270,8 +271,13 @@ export class Pool implements Http1Owner, Http2Owner {
     }
     if (sharing === 1 && this.#links.filter((link) => !link.isRetired).length < MAX_LINKS) wanted++
     // at the limit of connections, somebody may wait for a place and not for a dial
-    while (this.#dials.size < wanted && this.#limits.numConnections + this.#dials.size < this.#limits.maxConnections)
-      this.#dial()
+    while (this.#dials.size < wanted && this.#limits.numConnections < this.#limits.maxConnections) this.#dial()
+    if (this.#isEmpty) this.#fail(this.#waiters.length, 'overflow', '') // other endpoints have all the places
+  }
+
+  /** Nothing is there, or on its way, that anybody could wait for. */
+  get #isEmpty(): boolean {
+    return this.numConnections + this.#dials.size === 0
   }
 
   #dial(): void {
@@ -280,15 +286,17 @@ export class Pool implements Http1Owner, Http2Owner {
     const http2 = codec === 'http2' || (codec === 'downstream' && tls === null && this.#waiters[0]!.prefersHttp2)
     const done: DialDone = (fault, detail, link) => {
       this.#dials.delete(giveUp)
-      if (link === null) this.#failWaiters(fault ?? 'connect_failure', detail)
-      else this.#add(link, http2 || (codec !== 'http1' && ALPN_SAYS_HTTP2.has(link.alpn)))
+      if (link === null) {
+        this.#limits.numConnections--
+        this.#failWaiters(fault ?? 'connect_failure', detail)
+      } else this.#add(link, http2 || (codec !== 'http1' && ALPN_SAYS_HTTP2.has(link.alpn)))
     }
     const giveUp = dial(this.#dialer, { address, tls, timeoutMs, header, direct: true }, done)
     this.#dials.add(giveUp)
+    this.#limits.numConnections++
   }
 
   #add(link: Link, http2: boolean): void {
-    this.#limits.numConnections++
     if (this.#settings.tls !== null && this.#settings.protocol.codec !== 'http2')
       this.#agreed = http2 ? 'http2' : 'http1'
     if (http2) {
@@ -311,12 +319,17 @@ export class Pool implements Http1Owner, Http2Owner {
   #failWaiters(fault: ConnectFault, detail: string): void {
     const { length } = this.#waiters
     const hasOwnDials = this.#agreed === 'http1'
-    const failed = hasOwnDials ? (length > this.#dials.size ? 1 : 0) : length
-    for (const waiter of this.#waiters.splice(0, failed)) {
+    this.#fail(hasOwnDials ? (length > this.#dials.size ? 1 : 0) : length, fault, detail)
+    this.#dropDials()
+    this.#dialForWaiters() // at the limit of connections some had none of their own
+  }
+
+  /** The first of those who wait. */
+  #fail(count: number, fault: PoolFault, detail: string): void {
+    for (const waiter of this.#waiters.splice(0, count)) {
       this.#limits.numPending--
       waiter.onPoolFailure(fault, detail)
     }
-    this.#dropDials()
   }
 
   // ---- age
