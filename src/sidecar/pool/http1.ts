@@ -265,6 +265,7 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
       this.#reader.reset()
       this.reused = true
       this.#state = IDLE
+      this.#transport.resume() // TLS tells all that it has read, also to who has paused it meanwhile
       this.#owner.onIdle(this)
     } else {
       this.destroy()
