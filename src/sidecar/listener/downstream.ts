@@ -16,6 +16,7 @@ import { protocolReply } from '../stream/local-reply.ts'
 import { Stream } from '../stream/stream.ts'
 import { upgradeOf } from '../stream/upgrade.ts'
 import { openTransport } from '../transport/open.ts'
+import { wasReset } from '../transport/reset.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import type { Connection, ConnectionOwner, ConnectHandler, Downlink } from './connection.ts'
 import { type AnswerOwner, Http1Answer } from './http1-answer.ts'
@@ -352,8 +353,9 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
         else this.onFault(TIMED_OUT)
         break
       case BODY:
-        if (this.#stream.isTunnel) this.#stream.onRequestEnd()
-        else if (this.#stream.upgrade !== '') this.#settings.proxy.wheel.schedule(this.#timer, HALF_CLOSED_MS)
+        if (this.#stream.isTunnel && !wasReset(this.#transport)) this.#stream.onRequestEnd()
+        else if (this.#stream.upgrade !== '' && !this.#stream.isTunnel)
+          this.#settings.proxy.wheel.schedule(this.#timer, HALF_CLOSED_MS)
         else {
           this.#stream.onDownstreamGone()
           this.destroy()

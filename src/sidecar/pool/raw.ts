@@ -5,6 +5,7 @@
  */
 import type { Life, LifeHandler } from '../transport/life.ts'
 import { openTransport } from '../transport/open.ts'
+import { wasReset } from '../transport/reset.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { Writer } from '../transport/writer.ts'
 import { localLabel } from './address.ts'
@@ -86,6 +87,11 @@ export class RawConnection implements UpstreamBody, TransportHandler, LifeHandle
 
   onEnd(): void {
     const handler = this.#handler
+    if (wasReset(this.#transport)) {
+      this.onClose('closed')
+      this.#transport.destroy()
+      return
+    }
     this.#responseEnded = true
     if (this.#requestEnded) this.#release()
     handler?.onEnd()

@@ -5,6 +5,7 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import t from 'tap'
 import { exchangeBytes, forward, type XdsRoute } from '../../helpers/data-plane.ts'
+import { hasNoPeer } from '../../../src/sidecar/transport/stream-handle.ts'
 import { eventually, front, type FrontInit, get, Wire } from '../listener/front.ts'
 
 const upgradeTo = (protocol: string): string =>
@@ -182,4 +183,45 @@ t.test('a tunnel to nobody is 503, and the connection ends', async (t) => {
     /^HTTP\/1\.1 503 (?![^]*HTTP\/1\.1)/,
   )
   t.match(records.last, { responseFlags: 'UF', method: 'CONNECT' })
+})
+
+/** What a socket of ours reports as an end may have been a reset: then the system knows no peer any more. */
+const endOf = (socket: net.Socket): string => (hasNoPeer(socket) ? 'reset' : 'end')
+
+t.test('a reset with the last bytes is one on the other side too', async (t) => {
+  const ends: string[] = []
+  const app = net.createServer({ allowHalfOpen: true }, (socket) => {
+    let how = ''
+    socket.on('error', () => (how ||= 'reset')).on('close', () => ends.push(how))
+    socket.on('end', () => {
+      how ||= endOf(socket)
+      socket.end()
+    })
+    socket.once('data', (chunk: Buffer) => {
+      if (chunk.toString() !== 'go') return
+      socket.write('last words')
+      socket.resetAndDestroy()
+    })
+  })
+  const { http: port } = await front(t, app, { routes: [CONNECT_ROUTE] })
+  const open = async (): Promise<Wire> => {
+    const wire = new Wire(t, port).send('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')
+    await wire.sees(/\r\n\r\n/)
+    return wire
+  }
+  for (let i = 0; i < 20; i++) {
+    const wire = await open()
+    let how = ''
+    wire.socket.on('end', () => (how ||= endOf(wire.socket))).on('error', () => (how ||= 'reset'))
+    await wire.send('go').end()
+    t.equal(how, 'reset', 'of the upstream')
+    wire.socket.destroy()
+  }
+  await eventually(() => ends.length === 20)
+  for (let i = 1; i <= 20; i++) {
+    const wire = await open()
+    wire.send('last words').socket.resetAndDestroy()
+    await eventually(() => ends.length === 20 + i)
+    t.equal(ends.at(-1), 'reset', 'of the client')
+  }
 })
