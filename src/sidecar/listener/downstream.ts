@@ -259,10 +259,6 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     const input = this.#input
     if (input.state >= CLOSING) return
     input.gate.unblock()
-    if (this.#stream.upgrade !== '' && !this.#answer.isFramed) {
-      this.#finish() // a tunnel that has ended both ways closes by itself
-      return
-    }
     if (!this.#answer.keepAlive || (this.#clientEnded && !input.gate.holds)) {
       this.close()
       return

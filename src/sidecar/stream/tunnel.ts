@@ -42,6 +42,10 @@ class Half implements TransportHandler {
     return bufferedBytes + this.#writer.pendingBytes + socket.readableLength
   }
 
+  get isFlushed(): boolean {
+    return this.transport.bufferedBytes === 0 || this.transport.socket.destroyed
+  }
+
   join(other: Half): void {
     this.#other = other
     this.transport.attach(this)
@@ -72,6 +76,7 @@ class Half implements TransportHandler {
   }
 
   onDrain(): void {
+    this.#owner.onActive()
     this.#other!.#resume()
   }
 
@@ -137,7 +142,7 @@ export class Tunnel implements TunnelOwner {
   start(fromDown: Buffer | null, fromUp: Buffer | null): void {
     this.#down.join(this.#up)
     this.#up.join(this.#down)
-    if (this.#idleMs > 0) this.#wheel.schedule(this.#idle, this.#idleMs)
+    if (this.#idleMs > 0) this.#wheel.schedule(this.#idle, Math.min(this.#idleMs, HALF_CLOSED_IDLE_MS))
     this.#down.start(fromDown)
     this.#up.start(fromUp)
   }
@@ -151,11 +156,17 @@ export class Tunnel implements TunnelOwner {
   }
 
   onHalfEnd(): void {
-    if (++this.#halves === 2) this.#finish('ended', null)
+    if (++this.#halves === 2) this.#onEnded()
   }
 
   onGone(by: Half): void {
-    this.#finish(by === this.#down ? 'downstream_reset' : 'upstream_reset', by)
+    if (this.#halves === 2) this.#onEnded()
+    else this.#finish(by === this.#down ? 'downstream_reset' : 'upstream_reset', by)
+  }
+
+  /** Both ways; what is still to be taken has until the deadline, and its socket then closes by itself. */
+  #onEnded(): void {
+    if (this.#down.isFlushed && this.#up.isFlushed) this.#finish('ended', null)
   }
 
   #onIdle(): void {

@@ -6,7 +6,7 @@ import net from 'node:net'
 import t from 'tap'
 import { exchangeBytes, forward, type XdsRoute } from '../../helpers/data-plane.ts'
 import { hasNoPeer } from '../../../src/sidecar/transport/stream-handle.ts'
-import { eventually, front, type FrontInit, get, Wire } from '../listener/front.ts'
+import { eventually, front, type FrontInit, get, settled, Wire } from '../listener/front.ts'
 
 const upgradeTo = (protocol: string): string =>
   get(
@@ -224,4 +224,27 @@ t.test('a reset with the last bytes is one on the other side too', async (t) => 
     await eventually(() => ends.length === 20 + i)
     t.equal(ends.at(-1), 'reset', 'of the client')
   }
+})
+
+t.test('a tunnel that has ended, and whose client takes nothing more, has its time', async (t) => {
+  const sockets: net.Socket[] = []
+  const app = net.createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket.on('error', () => {}).resume())
+  })
+  const { http: port, clock, records, plane } = await front(t, app, { routes: [CONNECT_ROUTE] })
+  const wire = new Wire(t, port).send('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')
+  await wire.sees(/\r\n\r\n/)
+  wire.socket.pause()
+  const server = sockets[0]!
+  while (plane.bufferedBytes() === 0) {
+    server.write(Buffer.alloc(16_384))
+    await settled(() => server.writableLength + plane.bufferedBytes())
+  }
+  server.end()
+  wire.socket.end()
+  await records.at(0)
+  const open = (): number => plane.listenerStats()[0]!.connections
+  t.equal(open(), 1)
+  for (let i = 0; i < 3; i++) clock.advance(60_000)
+  await eventually(() => open() === 0)
 })
