@@ -81,7 +81,7 @@ export class ResponseWriter {
     const out = this.#encoder
     encodeOwnFields(out, status, this.#settings)
     for (const [name, value] of fields) out.field(name, value)
-    out.framing(BODY_LENGTH, body.length)
+    if (!hasNoBody(status)) out.framing(BODY_LENGTH, body.length)
     this.#persistence(keepAlive)
     out.end()
     if (!isHead) this.#writer.text(body)
@@ -109,5 +109,10 @@ export class ResponseWriter {
 
 /** An empty body that HTTP/2 ended with its head: here only a length tells it from one that lasts until the end. */
 function mustTellLength(status: number, isHead: boolean): boolean {
-  return !isHead && status !== 204 && status !== 304
+  return !isHead && !hasNoBody(status)
+}
+
+/** Whatever its fields say (RFC 9112 section 6.3). */
+function hasNoBody(status: number): boolean {
+  return status === 204 || status === 304
 }

@@ -94,16 +94,19 @@ function compileAction(route: XdsRoute, clusters: Clusters): RouteAction {
   if (route.redirect !== undefined && route.redirect !== null) return compileRedirect(route)
   if (route.directResponse !== undefined && route.directResponse !== null) {
     const { status, body } = route.directResponse
-    const bytes = body?.inlineBytes
-    const text =
-      bytes !== undefined && bytes !== null && bytes.length > 0 ? Buffer.from(bytes).toString('latin1') : undefined
-    return {
-      kind: 'direct',
-      status: status ?? 200,
-      body: text ?? Buffer.from(body?.inlineString ?? '', 'utf8').toString('latin1'),
-    }
+    return compileDirect(status ?? 200, body)
   }
   throw new Error(`route ${route.name ?? ''} has no action`)
+}
+
+function compileDirect(status: number, body: envoy.config.core.v3.DataSource | null | undefined): RouteAction {
+  // an interim response is no answer, and behind one without a body any byte would be the next response
+  if (status < 200 || status > 600) throw new Error(`a direct response with status ${status}: 200 to 600`)
+  if (status === 204 || status === 304) return { kind: 'direct', status, body: '' }
+  const bytes = body?.inlineBytes
+  const text =
+    bytes !== undefined && bytes !== null && bytes.length > 0 ? Buffer.from(bytes).toString('latin1') : undefined
+  return { kind: 'direct', status, body: text ?? Buffer.from(body?.inlineString ?? '', 'utf8').toString('latin1') }
 }
 
 function compileForward(action: envoy.config.route.v3.RouteAction, clusters: Clusters): RouteAction {

@@ -147,6 +147,8 @@ void t.test('what cannot be honoured is refused when it is compiled', async (t) 
   t.throws(() => compileRoutes(one({ match: {}, route: { cluster: 'c' } }), clusters), /neither prefix/)
   t.throws(() => compileRoutes(one({ match: { prefix: '/' } }), clusters), /no action/)
   t.throws(() => compileRoutes(one({ match: { prefix: '/' }, route: {} }), clusters), /no cluster/)
+  for (const status of [0, 100, 199, 601])
+    t.throws(() => compileRoutes(one({ match: { prefix: '/' }, directResponse: { status } }), clusters), /200 to 600/)
 })
 
 void t.test('weights, redirects', async (t) => {
