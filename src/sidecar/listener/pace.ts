@@ -42,7 +42,9 @@ export class Pace {
     this.#pausedMs = 0
     this.#pausedAtMs = -1
     this.#timer ??= new TimerEntry(() => this.#onTimer())
-    if (!this.#timer.armed) this.#clock.wheel.schedule(this.#timer, GRACE_MS)
+    // the last body may have bought it more time
+    if (!this.#timer.armed || this.#timer.deadlineMs > this.#startMs + GRACE_MS)
+      this.#clock.wheel.schedule(this.#timer, GRACE_MS)
   }
 
   pause(): void {

@@ -54,7 +54,7 @@ export class Deadlines {
     this.#heldMs = 0
     this.#activeMs = nowMs
     this.#idleMs = idleMs
-    if (idleMs > 0 && this.#idle?.armed !== true) this.#armIdle(idleMs)
+    if (idleMs > 0 && !looksBy(this.#idle, nowMs + idleMs)) this.#armIdle(idleMs)
   }
 
   /** A tunnel, or a route, may be silent for other times than a request. */
@@ -154,4 +154,9 @@ export class Deadlines {
     if (leftMs <= 0) this.#handler.onDeadline('idle_timeout')
     else this.#armIdle(Math.min(leftMs, Math.max(MIN_LOOK_MS, this.#idleMs / LOOKS)))
   }
+}
+
+/** The last exchange may have had more time. */
+function looksBy(timer: TimerEntry | null, atMs: number): boolean {
+  return timer !== null && timer.armed && timer.deadlineMs <= atMs
 }

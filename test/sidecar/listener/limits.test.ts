@@ -88,6 +88,21 @@ t.test('a body that drips is refused, one that comes at its pace is not', async 
   t.notOk(grpc.closed, 'a stream of messages may be silent')
 })
 
+t.test('a long body buys no time for the next one', async (t) => {
+  const { http: port, clock, records, seen } = await front(t, ok, { manager: { streamIdleTimeout: { seconds: 0 } } })
+  const head = (bytes: number): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`
+  const wire = new Wire(t, port).send(`${head(1_000_001)}${'x'.repeat(1_000_000)}`)
+  await eventually(() => seen.requests === 1)
+  await settled(() => records.ended.length)
+  clock.advance(11_000)
+  await wire.send('x').sees(/ok$/)
+  wire.send(`${head(9)}x`)
+  await eventually(() => seen.requests === 2)
+  await settled(() => records.ended.length)
+  clock.advance(11_000)
+  t.match(await wire.end(), / 200 [^]* 408 /)
+})
+
 t.test('a body that the upstream does not take is not slow', async (t) => {
   const app = net.createServer((socket) => void socket.on('error', () => {}).pause())
   const { http: port, clock } = await front(t, app)

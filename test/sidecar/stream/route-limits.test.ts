@@ -3,7 +3,7 @@ import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
 import t from 'tap'
-import { exchangeBytes } from '../../helpers/data-plane.ts'
+import { exchangeBytes, forward } from '../../helpers/data-plane.ts'
 import { eventually, front, get, Wire } from '../listener/front.ts'
 
 const never: http.RequestListener = () => {}
@@ -276,4 +276,22 @@ t.test('with HTTP/2 on both sides limits hold by stream', async (t) => {
   clock.advance(5100)
   t.equal(await answered, 408)
   t.notOk(client.destroyed)
+})
+
+t.test('silence has the time of its own route, whatever the last one on the connection had', async (t) => {
+  const app: http.RequestListener = (req, res) => void (req.url === '/long' ? res.end('ok') : undefined)
+  const {
+    http: port,
+    clock,
+    seen,
+  } = await front(t, app, {
+    manager: { streamIdleTimeout: { seconds: 2 } },
+    routes: [forward('app', { match: { prefix: '/long' } }, { idleTimeout: { seconds: 250 } }), forward('app')],
+  })
+  const wire = new Wire(t, port).send(get('/long'))
+  await wire.sees(/ok$/)
+  wire.send(get('/'))
+  await eventually(() => seen.requests === 2)
+  clock.advance(4100) // silence is counted from the last look
+  t.match(await wire.sees(/stream timeout/), / 504 /)
 })
