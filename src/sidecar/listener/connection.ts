@@ -38,3 +38,11 @@ export interface ConnectionOwner {
 
 /** Takes a CONNECT: answers it, and owns the socket if it does. Given to the forward proxy's listener only. */
 export type ConnectHandler = (authority: string, link: Downlink, rest: Buffer, refuse: (status: number) => void) => void
+
+/** What other than HTTP/1.1 may become of a connection; `null`: it is refused. */
+export interface Handovers {
+  /** CONNECT, on the forward proxy's port. */
+  connect: ConnectHandler | null
+  /** The preface of HTTP/2 without TLS (prior knowledge). */
+  http2: ((link: Downlink, head: Buffer) => void) | null
+}

@@ -18,7 +18,7 @@ import { upgradeOf } from '../stream/upgrade.ts'
 import { openTransport } from '../transport/open.ts'
 import { wasReset } from '../transport/reset.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
-import type { Connection, ConnectionOwner, ConnectHandler, Downlink } from './connection.ts'
+import type { Connection, ConnectionOwner, ConnectHandler, Downlink, Handovers } from './connection.ts'
 import { type AnswerOwner, Http1Answer } from './http1-answer.ts'
 import { BODY, CLOSED, CLOSING, DETACHED, DISCARD, HEAD, Http1Input, type InputHandler, WAIT } from './http1-input.ts'
 import { Linger } from './linger.ts'
@@ -27,19 +27,13 @@ import { RequestStart } from './request-start.ts'
 
 /** After its FIN a client may still read (`nc -N`), or be dead: a short answer still goes out. */
 const HALF_CLOSED_MS = 1000
+/** What is thrown away is short. */
+const DISCARD_MS = 10_000
 const CODEC_ERROR = 'http1.codec_error'
 const DETAILS: Record<number, string> = {
   [NOT_SERVED]: 'method_not_allowed',
   [TIMED_OUT]: 'request_header_timeout',
   [UPGRADE_REQUIRED]: 'low_version',
-}
-
-/** What other than HTTP/1.1 may become of a connection; `null`: it is refused. */
-export interface Handovers {
-  /** CONNECT, on the forward proxy's port. */
-  connect: ConnectHandler | null
-  /** The preface of HTTP/2 without TLS (prior knowledge). */
-  http2: ((link: Downlink, head: Buffer) => void) | null
 }
 
 export class Downstream implements AnswerOwner, InputHandler, Connection, TransportHandler {
@@ -186,7 +180,8 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
 
   onDiscarded(): void {
     this.#pace?.end()
-    this.#next()
+    if (this.#answer.keepAlive) this.#next()
+    else this.close() // drained meanwhile
   }
 
   onFault(verdict: Verdict): void {
@@ -263,7 +258,10 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
       this.close()
       return
     }
-    if (input.state === WAIT) this.#next()
+    if (input.state === WAIT) {
+      if (!this.#answer.hasRoom) return // who asks and does not read must not pile up answers
+      this.#next()
+    } else this.#settings.proxy.wheel.schedule(this.#timer, DISCARD_MS)
     if (!input.isReading) this.resumeRequest()
   }
 
@@ -334,7 +332,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
       const leftMs = idleTimeoutMs - (proxy.nowMs() - this.#lastMs)
       if (leftMs > 0) proxy.wheel.schedule(this.#timer, leftMs)
       else this.close()
-    }
+    } else if (input.state === DISCARD) this.close()
   }
 
   /** Node tells the end of a paused socket too, so bytes may still be held that came before it. */
@@ -358,7 +356,8 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
         }
         break
       case WAIT:
-        this.#settings.proxy.wheel.schedule(this.#timer, HALF_CLOSED_MS)
+        if (this.#stream.isActive) this.#settings.proxy.wheel.schedule(this.#timer, HALF_CLOSED_MS)
+        else this.close()
         break
       case DISCARD:
         this.close()
@@ -368,7 +367,8 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   }
 
   onDrain(): void {
-    this.#stream.onDownstreamDrain()
+    if (this.#stream.isActive) this.#stream.onDownstreamDrain()
+    else if (this.#input.state === WAIT) this.exchangeDone()
   }
 
   onClose(): void {

@@ -80,6 +80,13 @@ export class Http1Answer implements DownstreamPeer {
     return this.#response.isFramed
   }
 
+  /** False: too much of what was answered is not taken yet, and the transport's `onDrain` follows, or the end. */
+  get hasRoom(): boolean {
+    if (this.#transport.takesMore) return true
+    this.#watch()
+    return false
+  }
+
   /** To what was no request. */
   refuse(status: number): void {
     this.#writer.text(protocolReply(status))
@@ -159,9 +166,14 @@ export class Http1Answer implements DownstreamPeer {
       this.#wheel,
       () => transport.bufferedBytes > 0,
       () => transport.takenBytes,
-      () => this.#stream!.onPeerStalled('stalled'),
+      () => this.#onStall(),
     )
     this.#stall.watch()
+  }
+
+  #onStall(): void {
+    if (this.#stream!.isActive) this.#stream!.onPeerStalled('stalled')
+    else this.#owner.breakOff()
   }
 
   /** Chunks without the last one, or too few bytes, show by themselves; only a body without a frame needs a reset. */

@@ -1,0 +1,89 @@
+/** Many requests on one HTTP/1.1 connection: clients that ask and do not read, bodies that nobody wants, early ends. */
+import http from 'node:http'
+import t from 'tap'
+import { forward, type XdsRoute } from '../../helpers/data-plane.ts'
+import { eventually, front, get, settled, Wire } from './front.ts'
+
+const ok: http.RequestListener = (req, res) => void req.resume().on('end', () => res.end('ok'))
+const own = (body: string, status = 200): XdsRoute => ({
+  name: 'own',
+  match: { prefix: '/own' },
+  directResponse: { status, body: { inlineString: body } },
+})
+
+t.test('who asks and does not read does not pile up answers, ours or the upstream’s', async (t) => {
+  const {
+    http: port,
+    records,
+    clock,
+    seen,
+  } = await front(t, (_req, res) => void res.end('x'.repeat(20_000)), {
+    routes: [own('x'.repeat(1000)), forward('app')],
+  })
+  for (const [path, count, bytes] of [
+    ['/own', 20_000, 1000],
+    ['/', 3000, 20_000],
+  ] as const) {
+    const wire = new Wire(t, port)
+    wire.socket.pause()
+    const before = records.ended.length
+    wire.send(get(path).repeat(count))
+    await settled(() => records.ended.length)
+    const answered = records.ended.length - before
+    t.ok(answered < count / 2, `${answered} of ${count} times ${bytes} bytes`)
+    wire.socket.resume()
+    await eventually(() => records.ended.length - before === count)
+    wire.socket.destroy()
+  }
+  const dead = new Wire(t, port)
+  dead.socket.pause()
+  dead.send(get('/own').repeat(20_000))
+  await settled(() => records.ended.length)
+  const answered = records.ended.length
+  for (let i = 0; i < 3; i++) clock.advance(60_000)
+  dead.socket.resume()
+  await dead.end()
+  t.equal(records.ended.length, answered, 'a minute without a byte taken')
+  t.equal(seen.requests, 3000)
+})
+
+t.test('answers that wait for a client that has ended still go out', async (t) => {
+  const { http: port, records } = await front(t, ok, { routes: [own('x'.repeat(1000))] })
+  const wire = new Wire(t, port)
+  wire.socket.pause()
+  wire.socket.end(get('/own').repeat(20_000))
+  await settled(() => records.ended.length)
+  wire.socket.resume()
+  t.equal((await wire.end()).split('HTTP/1.1 200').length - 1, 20_000)
+})
+
+t.test('a body that nobody wants has its time, and is no reason to stay', async (t) => {
+  const { http: port, clock, plane } = await front(t, ok, { routes: [own('x')] })
+  const post = 'POST /own HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n'
+  const silent = new Wire(t, port).send(post)
+  const next = new Wire(t, port).send(post)
+  await Promise.all([silent.sees(/x$/), next.sees(/x$/)])
+  t.notMatch(silent.text, /connection: close/)
+  await next.send(`123456789${get('/own')}`).sees(/ 200 [^]* 200 [^]*\r\n\r\nx$/)
+  clock.advance(10_100)
+  await silent.end()
+  t.notOk(next.ended)
+  const drained = new Wire(t, port).send(post)
+  await drained.sees(/x$/)
+  void plane.drain(60_000)
+  drained.send('123456789')
+  await drained.end()
+  clock.advance(61_000)
+})
+
+t.test('a direct response that has no body has none, whatever is configured', async (t) => {
+  for (const status of [204, 304]) {
+    const { http: port, records } = await front(t, ok, {
+      routes: [own('HTTP/1.1 200 OK\r\n\r\n', status), forward('app')],
+    })
+    const text = await new Wire(t, port).send(get('/own') + get('/')).sees(/ok$/)
+    t.match(text, new RegExp(`^HTTP/1\\.1 ${status} (?:[^\\r]+\\r\\n)+\\r\\nHTTP/1\\.1 200 OK\\r\\nDate`))
+    t.notMatch(text.slice(0, text.indexOf('\r\n\r\n')), /content-length/)
+    t.equal(records.ended[0]!.bytesSent, 0)
+  }
+})
