@@ -254,7 +254,8 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     const input = this.#input
     if (input.state >= CLOSING) return
     input.gate.unblock()
-    if (!this.#answer.keepAlive || (this.#clientEnded && !input.gate.holds)) {
+    const wasLast = this.#clientEnded && !input.gate.holds && !input.isReading
+    if (wasLast || !this.#answer.keepAlive) {
       this.close()
       return
     }

@@ -1,7 +1,17 @@
 /** Many requests on one HTTP/1.1 connection: clients that ask and do not read, bodies that nobody wants, early ends. */
+import { once } from 'node:events'
 import http from 'node:http'
 import t from 'tap'
-import { forward, type XdsRoute } from '../../helpers/data-plane.ts'
+import { credential, meshSocket } from '../../helpers/credentials.ts'
+import {
+  createPlane,
+  forward,
+  inboundListener,
+  listen,
+  staticCluster,
+  TestCredentials,
+  type XdsRoute,
+} from '../../helpers/data-plane.ts'
 import { eventually, front, get, settled, Wire } from './front.ts'
 
 const ok: http.RequestListener = (req, res) => void req.resume().on('end', () => res.end('ok'))
@@ -74,6 +84,30 @@ t.test('a body that nobody wants has its time, and is no reason to stay', async 
   drained.send('123456789')
   await drained.end()
   clock.advance(61_000)
+})
+
+t.test('requests that came before the end of their client are answered, all of them', async (t) => {
+  const waiting: http.ServerResponse[] = []
+  const app = http.createServer((req, res) => void (req.url === '/1' ? waiting.push(res) : res.end('third')))
+  const { plane, port } = createPlane('server', new TestCredentials(credential('server')))
+  plane.setClusters([staticCluster('in', await listen(app))])
+  t.same(await plane.setListeners([inboundListener('in', 'in', 'STRICT')]), [])
+  t.teardown(async () => {
+    await plane.drain(0)
+    app.closeAllConnections()
+    app.close()
+  })
+  const socket = meshSocket(port('in'), 'istio-http/1.1')
+  let text = ''
+  socket.on('data', (chunk) => (text += String(chunk)))
+  await once(socket, 'secureConnect')
+  // the second is answered by the proxy itself, at once
+  socket.end(`${get('/1')}OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n${get('/3')}`)
+  await eventually(() => waiting.length === 1)
+  await settled(() => socket.bytesWritten)
+  waiting[0]!.end('first')
+  await once(socket, 'end')
+  t.match(text, /first[^]* 200 [^]* 200 [^]*third$/)
 })
 
 t.test('a direct response that has no body has none, whatever is configured', async (t) => {
