@@ -13,6 +13,7 @@ import {
   httpChain,
   httpListener,
   listen,
+  NO_CREDENTIALS,
   originalDstCluster,
   routes,
   staticCluster,
@@ -20,6 +21,8 @@ import {
   tcpListener,
   type XdsRoutes,
 } from '../helpers/data-plane.ts'
+import { ManualClock } from '../helpers/manual-clock.ts'
+import { eventually, settled, Wire } from './listener/front.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: shop:8080\r\nConnection: close\r\n\r\n'
 const VIP = '240.240.0.5'
@@ -227,4 +230,30 @@ void t.test('64 MiB through TCP and back, the slow side sets the pace', async (t
     socket.on('error', reject)
   })
   t.equal(got, total + 'hello '.length)
+})
+
+void t.test('a CONNECT that is refused is no way to keep a connection', async (t) => {
+  const clock = new ManualClock()
+  const { plane, port } = createPlane('client', NO_CREDENTIALS, { clock })
+  plane.setClusters([originalDstCluster])
+  plane.setRoutes([
+    { name: 'http_proxy', virtualHosts: [{ name: 'any', domains: ['*'], routes: [forward('PassthroughCluster')] }] },
+  ])
+  t.same(await plane.setListeners([httpListener('http_proxy', { rds: 'http_proxy' })]), [])
+  t.teardown(() => plane.drain(0))
+  const wire = new Wire(t, port('http_proxy')).send('CONNECT 10.0.0.1:0 HTTP/1.1\r\nHost: 10.0.0.1:1\r\n\r\n')
+  const refused = new Wire(t, port('http_proxy')).send('CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n')
+  t.match(await wire.end(), / 400 /)
+  t.match(await refused.end(), / [45]\d\d /)
+  let errors = 0
+  refused.socket.on('error', () => errors++)
+  clock.advance(900)
+  refused.send('x')
+  await settled(() => errors)
+  t.equal(errors, 0, 'what it still sends is read')
+  clock.advance(200)
+  await eventually(() => {
+    refused.send('x')
+    return errors > 0
+  })
 })

@@ -155,9 +155,13 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
   #handOver(connect: ConnectHandler, rest: Buffer, at: number, end: number): void {
     this.#detach()
     this.#owner.onClosed(this)
-    const { socket } = this.#link
+    const { socket, raw } = this.#link
+    const { proxy, protocol } = this.#settings
     const behind = Buffer.from(rest.subarray(at, end))
-    connect(this.#stream.x.authority, this.#link, behind, (status) => socket.end(protocolReply(status), 'latin1'))
+    connect(this.#stream.x.authority, this.#link, behind, (status) => {
+      socket.end(protocolReply(status), 'latin1').resume()
+      proxy.wheel.schedule(new TimerEntry(() => raw.destroy()), protocol.delayedCloseTimeoutMs)
+    })
   }
 
   get wantsBody(): boolean {
