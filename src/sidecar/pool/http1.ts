@@ -260,7 +260,8 @@ export class Http1Connection implements UpstreamExchange, TransportHandler, Life
   #responseDone(clean: boolean): void {
     const handler = this.#handler!
     this.#handler = null
-    const reusable = clean && this.#requestDone && this.#framing.keepAlive && !this.retired
+    const isWritten = this.#requestDone && this.bufferedBytes === 0
+    const reusable = clean && isWritten && this.#framing.keepAlive && !this.retired
     if (reusable) {
       this.#reader.reset()
       this.reused = true

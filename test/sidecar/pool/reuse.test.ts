@@ -1,4 +1,5 @@
 /** Connections that are used again: what one exchange has left behind must not be the next one's. */
+import net from 'node:net'
 import tls from 'node:tls'
 import t from 'tap'
 import { credential, spiffeId } from '../../helpers/credentials.ts'
@@ -14,11 +15,13 @@ import {
   TestCredentials,
 } from '../../helpers/data-plane.ts'
 import { hasHandles } from '../../../src/sidecar/transport/stream-handle.ts'
-import { get, settled, Wire } from '../listener/front.ts'
+import { eventually, front, get, settled, Wire } from '../listener/front.ts'
 
 const CLUSTER = 'outbound|80||server.default.svc.cluster.local'
 const RECORD_BYTES = 16 * 1024
 const HIGH_WATER_BYTES = 64 * 1024
+
+const chunk = (bytes: number): string => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`
 
 // over the public API nothing is told of a socket that was paused
 const skip = !hasHandles
@@ -44,7 +47,6 @@ t.test('an answer that ends while its client does not keep up does not stop the 
   await settled(() => sockets.length)
   const [server] = sockets
   server!.resume().write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
-  const chunk = (bytes: number): string => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`
   // until the proxy has nearly as much as it wants to hold
   while (plane.bufferedBytes() < HIGH_WATER_BYTES - 2 * RECORD_BYTES) {
     server!.write(chunk(RECORD_BYTES - 1024))
@@ -58,4 +60,28 @@ t.test('an answer that ends while its client does not keep up does not stop the 
   server!.once('data', () => server!.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
   await next.sees(/ok$/)
   t.equal(sockets.length, 1, 'on the same connection')
+})
+
+t.test('an answer that comes before the request is written leaves a connection that nobody gets', async (t) => {
+  const sockets: net.Socket[] = []
+  const app = net.createServer((socket) => void sockets.push(socket.on('error', () => {})))
+  const { http: port, plane, records } = await front(t, app)
+  const early = new Wire(t, port).send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n')
+  await eventually(() => sockets.length === 1)
+  // until its own socket buffers are full: it reads nothing
+  sockets[0]!.pause()
+  while (plane.bufferedBytes() === 0) {
+    early.send(chunk(RECORD_BYTES))
+    await settled(() => plane.bufferedBytes() + early.socket.writableLength)
+  }
+  early.send('0\r\n\r\n')
+  await settled(() => plane.bufferedBytes())
+  sockets[0]!.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly')
+  await early.sees(/early$/)
+  t.match(await records.at(0), { responseCode: 200 })
+  const next = new Wire(t, port).send(get('/'))
+  await eventually(() => sockets.length === 2)
+  sockets[1]!.resume().write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  await next.sees(/ok$/)
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()))
 })
