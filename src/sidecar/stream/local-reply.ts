@@ -159,7 +159,12 @@ export function routeReply(action: DirectAction | RedirectAction, x: Exchange): 
 /** To a request that needs no route: what it says itself is the reason. */
 export function requestReply(fault: FilterFault | RequestFault, x: Exchange): LocalReply {
   const reply = localReply(fault)
-  return fault === 'path_redirect' ? { ...reply, fields: [[LOCATION, x.path]] } : reply
+  return fault === 'path_redirect' ? { ...reply, fields: [[LOCATION, localReference(x.path)]] } : reply
+}
+
+/** Two slashes at its start would make a host of what follows (RFC 3986 section 4.2). */
+function localReference(path: string): string {
+  return path.startsWith('//') ? `/.${path}` : path
 }
 
 /** A reply to bytes that were no request: no request text is echoed, and nothing after them is read. */

@@ -300,6 +300,9 @@ t.test('paths: slashes that are escaped, slashes that are many', async (t) => {
     [2, false, '/a?b=%2F', / 200 /],
     [3, false, '/a%2F..%2fb?c=%2f', /^HTTP\/1\.1 307 [^]*location: \/b\?c=%2f\r\n/],
     [3, false, '/a/b', / 200 /],
+    [3, false, '/%2Fother.test/', /^HTTP\/1\.1 307 [^]*location: \/\.\/\/other\.test\/\r\n/],
+    [3, false, '/%5cother.test', /^HTTP\/1\.1 307 [^]*location: \/\.\/\/other\.test\r\n/],
+    [3, false, '/.//other.test', / 200 [^]*\r\n\/\/other\.test$/],
     [4, true, '/x%2F..%2Fa%5Cb//c', / 200 [^]*\r\n\/a\/b\/c$/],
   ] as const) {
     const { http: port, records } = await front(t, (req, res) => void res.end(req.url), {
