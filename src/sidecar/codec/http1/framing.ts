@@ -33,6 +33,9 @@ const MAX_FORWARDS = nameId('max-forwards')
 /** Longer lists only serve to make each field's check dear. */
 const MAX_NOMINATED = 10
 
+/** What proxies on the way tell, and not all of it is known here by name. */
+const FORWARDED = 'x-forwarded-'
+
 const CHUNKED = ascii('chunked')
 const CLOSE = ascii('close')
 const KEEP_ALIVE = ascii('keep-alive')
@@ -214,6 +217,7 @@ export class Framing implements BodyFraming {
    */
   #nominate(head: Head, name: string): void {
     this.nominated = [...this.nominated, name]
+    if (name.startsWith(FORWARDED)) return
     const token = ascii(name)
     for (let i = 0; i < head.count; i++) {
       if (head.id(i) !== UNKNOWN) continue

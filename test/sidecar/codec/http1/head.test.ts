@@ -87,6 +87,11 @@ const requests: [string, string, RegExp][] = [
     /Authorization=x/,
   ],
   [
+    'Connection cannot take what proxies tell',
+    `GET / HTTP/1.1\r\n${H}X-Forwarded-Port: 1\r\nConnection: X-Forwarded-Port\r\n\r\n`,
+    /X-Forwarded-Port=1[^)]/,
+  ],
+  [
     'Connection cannot take the framing',
     `POST / HTTP/1.1\r\n${H}Connection: content-length\r\nContent-Length: 1\r\n\r\na`,
     /body "a"$/,
