@@ -366,9 +366,11 @@ void t.test("the route's timeout runs while a body waits for a connection that d
 void t.test('a client that goes away takes its request with it', async (t) => {
   let closed = (): void => {}
   const gone = new Promise<void>((resolve) => (closed = resolve))
-  const { port, records } = await rawFront(t, (socket) => socket.on('close', closed))
+  const { port, records } = await rawFront(t, (app) => {
+    app.on('close', closed)
+    socket.resetAndDestroy() // it has seen the request
+  })
   const socket = net.connect(port, '127.0.0.1', () => socket.write(get('/')))
-  setTimeout(() => socket.resetAndDestroy(), 50)
   socket.on('error', () => {})
   t.match(await records.at(0), {
     responseFlags: 'DC',
