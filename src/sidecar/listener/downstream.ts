@@ -276,7 +276,9 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     this.#input.next()
     this.#headTimed = false
     this.#lastMs = this.#stream.x.startMs + this.#stream.x.durationMs
-    if (!this.#timer.armed) this.#settings.proxy.wheel.schedule(this.#timer, this.#settings.idleTimeoutMs)
+    const { proxy, idleTimeoutMs } = this.#settings
+    if (!this.#timer.armed || this.#timer.deadlineMs > this.#lastMs + idleTimeoutMs)
+      proxy.wheel.schedule(this.#timer, idleTimeoutMs)
   }
 
   /** What its head is refused for is a request all the same, to those who count. */

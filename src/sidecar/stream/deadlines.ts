@@ -54,14 +54,14 @@ export class Deadlines {
     this.#heldMs = 0
     this.#activeMs = nowMs
     this.#idleMs = idleMs
-    if (idleMs > 0 && !looksBy(this.#idle, nowMs + idleMs)) this.#armIdle(idleMs)
+    if (idleMs > 0 && !looksBy(this.#idle, nowMs + idleMs)) this.#armIdle(lookMs(idleMs))
   }
 
   /** A tunnel, or a route, may be silent for other times than a request. */
   setIdle(idleMs: number): void {
     this.#idleMs = idleMs
     this.#wheel.cancel(this.#idle)
-    if (idleMs > 0) this.#armIdle(Math.min(idleMs, HALF_CLOSED_IDLE_MS))
+    if (idleMs > 0) this.#armIdle(Math.min(lookMs(idleMs), HALF_CLOSED_IDLE_MS))
   }
 
   halfClosed(): void {
@@ -152,8 +152,12 @@ export class Deadlines {
     this.#moved = false
     const leftMs = this.#idleMs - (nowMs - this.#activeMs)
     if (leftMs <= 0) this.#handler.onDeadline('idle_timeout')
-    else this.#armIdle(Math.min(leftMs, Math.max(MIN_LOOK_MS, this.#idleMs / LOOKS)))
+    else this.#armIdle(Math.min(leftMs, lookMs(this.#idleMs)))
   }
+}
+
+function lookMs(idleMs: number): number {
+  return Math.min(idleMs, Math.max(MIN_LOOK_MS, idleMs / LOOKS))
 }
 
 /** The last exchange may have had more time. */

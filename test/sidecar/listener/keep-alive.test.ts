@@ -121,3 +121,18 @@ t.test('a direct response that has no body has none, whatever is configured', as
     t.equal(records.ended[0]!.bytesSent, 0)
   }
 })
+
+t.test('an idle connection has the time of an idle one, however long its first head might have taken', async (t) => {
+  const { http: port, clock } = await front(t, ok, {
+    manager: { commonHttpProtocolOptions: { idleTimeout: { seconds: 5 } }, requestHeadersTimeout: { seconds: 60 } },
+  })
+  const wire = new Wire(t, port).send(get('/'))
+  await wire.sees(/ok$/)
+  clock.advance(4900)
+  await wire.send(get('/')).sees(/ok[^]*ok$/)
+  clock.advance(4900)
+  await settled(() => Number(wire.ended))
+  t.notOk(wire.ended)
+  clock.advance(200)
+  await wire.end()
+})

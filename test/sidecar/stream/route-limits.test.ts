@@ -292,6 +292,19 @@ t.test('silence has the time of its own route, whatever the last one on the conn
   await wire.sees(/ok$/)
   wire.send(get('/'))
   await eventually(() => seen.requests === 2)
-  clock.advance(4100) // silence is counted from the last look
+  clock.advance(2400) // silence is counted from the last look
+  t.match(await wire.sees(/stream timeout/), / 504 /)
+})
+
+t.test('silence is noticed in time on a connection that was there', async (t) => {
+  const app: http.RequestListener = (req, res) => void (req.url === '/first' ? res.end('ok') : undefined)
+  const { http: port, clock, seen } = await front(t, app, { manager: { streamIdleTimeout: { seconds: 80 } } })
+  await new Wire(t, port).send(get('/first')).sees(/ok$/)
+  const wire = new Wire(t, port).send(get('/'))
+  await eventually(() => seen.requests === 2)
+  t.equal(seen.connections, 1)
+  clock.advance(79_000)
+  t.equal(wire.text, '')
+  clock.advance(12_000)
   t.match(await wire.sees(/stream timeout/), / 504 /)
 })
