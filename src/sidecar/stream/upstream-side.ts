@@ -104,10 +104,17 @@ export class UpstreamSide implements UpstreamHandler {
       this.#outcome.onFailed(fault)
       return
     }
-    request.phase = WAITING
+    this.#wait()
     const { pool } = this.#selection.endpoint!
     if (request.x.method === 'CONNECT') pool.connect(this)
     else pool.acquire(this, this.attempts.replaced)
+  }
+
+  /** Nobody takes body bytes until the next `onReady`; of a request that is just beginning its connection sees to that. */
+  #wait(): void {
+    const request = this.#request
+    request.phase = WAITING
+    if (!request.inRead && !request.isDone) this.#peer.pauseRequest()
   }
 
   onReady(upstream: UpstreamExchange): void {
@@ -180,7 +187,7 @@ export class UpstreamSide implements UpstreamHandler {
     this.#selection.leaveEndpoint()
     this.#upstream = null
     this.#deadlines.cancelTry()
-    request.phase = WAITING
+    this.#wait()
     this.#deadlines.armBackOff(delayMs)
     return true
   }

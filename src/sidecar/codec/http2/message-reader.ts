@@ -303,7 +303,8 @@ export class MessageReader {
 
   #onEnd(stream: Http2Stream): void {
     stream.remoteEnded = true
-    if (stream.held.bytes > 0) this.#core.settle(stream)
+    // trailers are taken by whoever takes the body
+    if (stream.held.bytes > 0 || (stream.trailersHeld && stream.paused)) this.#core.settle(stream)
     else this.#tellEnd(stream)
   }
 
@@ -356,6 +357,7 @@ export class MessageReader {
       core.creditStream(stream, end - at)
     }
     if (held.bytes > 0 || !stream.remoteEnded || stream.endDelivered) return
+    if (stream.trailersHeld && stream.paused) return
     if (stream.state === OPEN || stream.state === LINGERING) this.#tellEnd(stream)
   }
 }

@@ -1,0 +1,54 @@
+/** What HTTP/2 peers may do at the wrong moment: ends, resets and silence, by frames that the test writes. */
+import net from 'node:net'
+import t, { type Test } from 'tap'
+import { H2Peer } from '../../helpers/h2-peer.ts'
+import * as h2 from '../../helpers/h2-wire.ts'
+import { eventually, front, type Front, type FrontInit } from '../listener/front.ts'
+
+const HTTP2 = { explicitHttpConfig: { http2ProtocolOptions: { allowConnect: true } } }
+const INTERNAL_ERROR = 2
+
+/** A sidecar before a server of HTTP/2 by hand, which has what comes on each connection. */
+async function beforeServer(
+  t: Test,
+  init: FrontInit = {},
+  ...settings: [number, number][]
+): Promise<{ sidecar: Front; servers: H2Peer[] }> {
+  const servers: H2Peer[] = []
+  const app = net.createServer((socket) => void servers.push(new H2Peer(socket, 'server', ...settings)))
+  return { sidecar: await front(t, app, { upstream: HTTP2, ...init }), servers }
+}
+
+const request = (method: string, ...more: [string, string][]): Buffer =>
+  h2.block(h2.requestFields(method, '/', ...more))
+
+t.test('what comes of a body while the next attempt waits is not lost', async (t) => {
+  const retryPolicy = { retryOn: 'reset', numRetries: { value: 1 }, retryBackOff: { baseInterval: { seconds: 1 } } }
+  const { sidecar, servers } = await beforeServer(t, { action: { retryPolicy } })
+  const client = H2Peer.connect(t, sidecar.http)
+  client.send(h2.headers(1, request('POST'), false), h2.data(1, 'one,'))
+  await eventually(() => servers.length === 1)
+  const server = servers[0]!
+  await server.frame(h2.FRAME.DATA, 1)
+  server.send(h2.reset(1, INTERNAL_ERROR))
+  await server.heard()
+  client.send(h2.data(1, 'two,'))
+  await client.heard()
+  sidecar.clock.advance(1100)
+  await server.frame(h2.FRAME.HEADERS, 3)
+  client.send(h2.data(1, 'three', true))
+  await server.until(() => server.hasEnded(3))
+  t.equal(server.body(3), 'one,two,three')
+})
+
+t.test('trailers of a request without a body wait for its connection, too', async (t) => {
+  const { sidecar, servers } = await beforeServer(t)
+  const client = H2Peer.connect(t, sidecar.http)
+  client.send(h2.headers(1, request('POST'), false), h2.headers(1, h2.block([['x-sum', '42']])))
+  await eventually(() => servers.length === 1)
+  const server = servers[0]!
+  await server.until(() => server.hasEnded(1))
+  const blocks = server.frames.filter((f) => f.type === h2.FRAME.HEADERS).map((f) => f.payload.toString('latin1'))
+  t.equal(blocks.length, 2)
+  t.match(blocks[1], /x-sum.42/)
+})
