@@ -22,6 +22,7 @@ import { TurnWriter } from '../transport/turn-writer.ts'
 import type { Connection, ConnectionOwner, Downlink } from './connection.ts'
 import { HeadTexts } from './head-texts.ts'
 import { Http2Exchange, type Http2ExchangeOwner } from './http2-exchange.ts'
+import { Http2Rests } from './http2-rests.ts'
 import { Linger } from './linger.ts'
 import { StallGuard } from './stall.ts'
 
@@ -38,6 +39,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   readonly settings: HttpSettings
   readonly info: ConnectionInfo
   readonly texts = new HeadTexts()
+  readonly rests: Http2Rests
   readonly #owner: ConnectionOwner
   readonly #transport: Transport
   readonly #session: Session
@@ -67,6 +69,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     const { http2, common, bufferLimitBytes, delayedCloseTimeoutMs } = settings.protocol
     const transport = openSessionTransport(link, bufferLimitBytes)
     this.#transport = transport
+    this.rests = new Http2Rests(settings.proxy)
     this.#linger = new Linger(transport, wheel, delayedCloseTimeoutMs)
     this.#stall = new StallGuard(
       wheel,
@@ -274,6 +277,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     wheel.cancel(this.#timer)
     wheel.cancel(this.#shutdown)
     this.#stall.stop()
+    this.rests.stop()
     this.#keepalive?.stop()
   }
 }

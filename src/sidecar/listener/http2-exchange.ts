@@ -17,6 +17,7 @@ import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import type { DownstreamPeer } from '../stream/downstream-peer.ts'
 import { encodeInterim, encodeOwnFields, encodeResponseFields } from '../stream/headers.ts'
 import { Stream } from '../stream/stream.ts'
+import type { Http2Rests } from './http2-rests.ts'
 import { Pace } from './pace.ts'
 import { StallGuard } from './stall.ts'
 import type { HeadTexts } from './head-texts.ts'
@@ -27,6 +28,7 @@ export interface Http2ExchangeOwner {
   readonly settings: HttpSettings
   readonly info: ConnectionInfo
   readonly texts: HeadTexts
+  readonly rests: Http2Rests
   /** It has got something in this read, and wants `endRead` when the read is over. */
   touch(exchange: Http2Exchange): void
   release(exchange: Http2Exchange): void
@@ -298,6 +300,7 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     if (h2 !== null && h2.generation === this.#generation) {
       h2.owner = NOBODY // what is queued still goes out
       if (code !== null) h2.reset(code)
+      else if (h2.queuedBytes > 0) this.#owner.rests.watch(h2)
     }
     this.#owner.release(this)
   }

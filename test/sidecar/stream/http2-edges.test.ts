@@ -7,6 +7,7 @@ import { eventually, front, type Front, type FrontInit } from '../listener/front
 
 const HTTP2 = { explicitHttpConfig: { http2ProtocolOptions: { allowConnect: true } } }
 const INTERNAL_ERROR = 2
+const INITIAL_WINDOW_SIZE = 4
 
 /** A sidecar before a server of HTTP/2 by hand, which has what comes on each connection. */
 async function beforeServer(
@@ -51,4 +52,24 @@ t.test('trailers of a request without a body wait for its connection, too', asyn
   const blocks = server.frames.filter((f) => f.type === h2.FRAME.HEADERS).map((f) => f.payload.toString('latin1'))
   t.equal(blocks.length, 2)
   t.match(blocks[1], /x-sum.42/)
+})
+
+t.test('an answer that its client opens no window for is given up, also where all of it has come', async (t) => {
+  const { http: port, clock, records } = await front(t, (_req, res) => res.end(Buffer.alloc(10_000)))
+  const client = H2Peer.connect(t, port, [INITIAL_WINDOW_SIZE, 0])
+  client.send(h2.headers(1, request('GET')), h2.headers(3, request('GET')))
+  await records.at(1)
+  clock.advance(50_000)
+  client.send(h2.windowUpdate(3, 100))
+  await client.heard()
+  t.equal(client.body(3).length, 100)
+  clock.advance(30_000)
+  await client.heard()
+  const resets = (): number[] => client.frames.filter((f) => f.type === h2.FRAME.RST_STREAM).map((f) => f.stream)
+  t.same(resets(), [1], 'whoever takes something has more time')
+  client.send(h2.windowUpdate(3, 100_000))
+  await client.until(() => client.hasEnded(3))
+  clock.advance(200_000)
+  await client.heard()
+  t.same(resets(), [1])
 })
