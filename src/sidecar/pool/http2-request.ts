@@ -174,7 +174,9 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
     if (this.#over) return
     this.#responseEnded = true
     const whole = !this.#isTunnel || this.#requestEnded
-    if (whole) this.#leave(this.#requestEnded ? null : NO_ERROR)
+    // what still waits of a request that is answered is not wanted; who opens no window for it would keep the stream
+    const isSent = this.#requestEnded && (this.#isTunnel || this.#h2.queuedBytes === 0)
+    if (whole) this.#leave(isSent ? null : NO_ERROR)
     this.#handler.onEnd()
     this.#isFree = whole
     if (whole && !this.isTouched) this.#owner.release(this)

@@ -6,8 +6,11 @@ import * as h2 from '../../helpers/h2-wire.ts'
 import { eventually, front, type Front, type FrontInit } from '../listener/front.ts'
 
 const HTTP2 = { explicitHttpConfig: { http2ProtocolOptions: { allowConnect: true } } }
+const NO_ERROR = 0
 const INTERNAL_ERROR = 2
 const INITIAL_WINDOW_SIZE = 4
+/** Says that a stream is answered by 200, and no more. */
+const OK = Buffer.of(0x88)
 
 /** A sidecar before a server of HTTP/2 by hand, which has what comes on each connection. */
 async function beforeServer(
@@ -72,4 +75,22 @@ t.test('an answer that its client opens no window for is given up, also where al
   clock.advance(200_000)
   await client.heard()
   t.same(resets(), [1])
+})
+
+t.test('what is left of a request whose answer is whole is not sent', async (t) => {
+  const { sidecar, servers } = await beforeServer(t, {}, [INITIAL_WINDOW_SIZE, 0])
+  const client = H2Peer.connect(t, sidecar.http)
+  client.send(h2.headers(1, request('GET')))
+  await eventually(() => servers.length === 1)
+  const server = servers[0]!
+  await server.frame(h2.FRAME.HEADERS, 1)
+  server.send(h2.headers(1, OK))
+  await client.until(() => client.hasEnded(1)) // from here on the link knows of the window
+  client.send(h2.headers(3, request('POST'), false), h2.data(3, 'nobody reads it', true))
+  await server.frame(h2.FRAME.HEADERS, 3)
+  server.send(h2.headers(3, OK))
+  await client.until(() => client.hasEnded(3))
+  await server.heard()
+  const reset = server.frames.find((f) => f.type === h2.FRAME.RST_STREAM)
+  t.match(reset, { stream: 3, payload: h2.reset(3, NO_ERROR).subarray(9) })
 })
