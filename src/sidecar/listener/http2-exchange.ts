@@ -155,7 +155,9 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     const wasEnded = this.#requestEnded
     this.#requestEnded = true
     this.#pace?.end()
-    if (wasEnded || !this.#stream.isActive) return // it was known from the head
+    const { isActive, isTunnel, upgrade } = this.#stream
+    // it was known from the head; of a tunnel it is told when that stands
+    if (!isActive || (upgrade === '' ? wasEnded : !isTunnel)) return
     this.#owner.touch(this)
     this.#stream.onRequestEnd()
   }
@@ -179,7 +181,9 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
   resumeRequest(): void {
     this.#pace?.resume()
     const inRead = this.isTouched
+    const hadEnded = this.#requestEnded
     this.#h2?.resume()
+    if (hadEnded && this.#stream.isTunnel) this.#stream.onRequestEnd()
     // what was held came outside of a read of the connection: nobody else says that it is over
     if (!inRead) this.endRead()
   }

@@ -9,6 +9,7 @@ const HTTP2 = { explicitHttpConfig: { http2ProtocolOptions: { allowConnect: true
 const NO_ERROR = 0
 const INTERNAL_ERROR = 2
 const INITIAL_WINDOW_SIZE = 4
+const ENABLE_CONNECT_PROTOCOL = 8
 /** Says that a stream is answered by 200, and no more. */
 const OK = Buffer.of(0x88)
 
@@ -93,4 +94,20 @@ t.test('what is left of a request whose answer is whole is not sent', async (t) 
   await server.heard()
   const reset = server.frames.find((f) => f.type === h2.FRAME.RST_STREAM)
   t.match(reset, { stream: 3, payload: h2.reset(3, NO_ERROR).subarray(9) })
+})
+
+t.test('a tunnel whose client ends its way with the CONNECT itself is half closed', async (t) => {
+  const { sidecar, servers } = await beforeServer(t, {}, [ENABLE_CONNECT_PROTOCOL, 1])
+  const client = H2Peer.connect(t, sidecar.http)
+  const websocket = request('CONNECT', [':protocol', 'websocket'], ['sec-websocket-version', '13'])
+  client.send(h2.headers(1, websocket))
+  await eventually(() => servers.length === 1)
+  const server = servers[0]!
+  await server.frame(h2.FRAME.HEADERS, 1)
+  server.send(h2.headers(1, OK, false), h2.data(1, 'bye', true))
+  await client.until(() => client.hasEnded(1))
+  await server.heard()
+  t.equal(client.body(1), 'bye')
+  t.ok(server.hasEnded(1))
+  t.match(sidecar.records.last, { responseCode: 101, responseFlags: '' })
 })
