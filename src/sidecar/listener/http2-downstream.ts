@@ -15,7 +15,7 @@ import { Session } from '../codec/http2/session.ts'
 import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
 import type { Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
-import { openSessionTransport } from '../transport/open.ts'
+import { openSessionTransport, SESSION_BUFFER_BYTES } from '../transport/open.ts'
 import { ReadEnd } from '../transport/read-end.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { TurnWriter } from '../transport/turn-writer.ts'
@@ -34,6 +34,9 @@ const CLOSED = 3
 /** Free exchanges that are kept for the next requests. */
 const MAX_SPARE = 64
 const LOOK_MS = 1000
+/** So much more than the limit of the transport may wait in it before the peer is not read any more: bodies stop before. */
+const MAX_HEAD_BYTES = 512 * 1024
+const NOTHING = Buffer.alloc(0)
 
 export class Http2Downstream implements Connection, TransportHandler, SessionHandler, Http2ExchangeOwner {
   readonly settings: HttpSettings
@@ -57,6 +60,9 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   #numRequests = 0
   /** Bytes of a read wait for their turn: nothing is read meanwhile. */
   #rest: Buffer | null = null
+  /** Of what we send more waits than this: the peer has to read before it is read. */
+  readonly #maxUnreadBytes: number
+  #isStuck = false
   #lastMs: number
   /** A stream has ended since `#lastMs`. */
   #moved = false
@@ -68,6 +74,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     const { nowMs, wheel } = settings.proxy
     const { http2, common, bufferLimitBytes, delayedCloseTimeoutMs } = settings.protocol
     const transport = openSessionTransport(link, bufferLimitBytes)
+    this.#maxUnreadBytes = (bufferLimitBytes ?? SESSION_BUFFER_BYTES) + MAX_HEAD_BYTES
     this.#transport = transport
     this.rests = new Http2Rests(settings.proxy)
     this.#linger = new Linger(transport, wheel, delayedCloseTimeoutMs)
@@ -83,7 +90,9 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     const limits = { maxHeaderListBytes: settings.maxHeadBytes, ...sessionLimits(http2), maxFields }
     this.#session = new Session({ role: 'server', limits, budgets, nowMs }, this)
     this.#writer = new TurnWriter(transport, this.#session, () => {
-      if (transport.bufferedBytes > 0) this.#stall.watch()
+      const { bufferedBytes } = transport
+      if (bufferedBytes > 0) this.#stall.watch()
+      if (bufferedBytes > this.#maxUnreadBytes && this.#rest === null && this.#state < CLOSING) this.#later(NOTHING)
     })
     const { keepalive } = http2
     this.#keepalive = keepalive === null ? null : new Keepalive(this.#session, wheel, keepalive, () => this.destroy())
@@ -158,12 +167,18 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   #later(rest: Buffer): void {
     this.#transport.pause()
     this.#rest = rest
-    setImmediate(() => {
-      const bytes = this.#rest!
-      this.#rest = null
-      this.onBytes(bytes, bytes.length)
-      if (this.#rest === null && this.#state < CLOSING) this.#transport.resume()
-    })
+    setImmediate(() => this.#goOn())
+  }
+
+  /** Answers to a peer that reads none would gather here: no more requests until it does. */
+  #goOn(): void {
+    this.#writer.flush()
+    this.#isStuck = this.#transport.bufferedBytes > this.#maxUnreadBytes
+    if (this.#isStuck) return
+    const bytes = this.#rest!
+    this.#rest = null
+    this.onBytes(bytes, bytes.length)
+    if (this.#rest === null && this.#state < CLOSING) this.#transport.resume()
   }
 
   onRequest(h2: Http2Stream): StreamHandler {
@@ -226,6 +241,7 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
   }
   onDrain(): void {
     this.#writer.drain()
+    if (this.#isStuck) this.#goOn()
   }
 
   // ---- ends

@@ -8,7 +8,7 @@ import type { Transport, TransportSide } from './transport.ts'
  * What of a session's output may wait in its transport, where the configuration says nothing. TLS tells only a turn later
  * that a write is done: a turn's output must not look like a peer that does not read.
  */
-const SESSION_BUFFER_BYTES = 256 * 1024
+export const SESSION_BUFFER_BYTES = 256 * 1024
 
 /** `bufferLimitBytes`: how much may wait in it; `null`: as much as is usual. */
 export function openTransport(side: TransportSide, bufferLimitBytes: number | null): Transport {

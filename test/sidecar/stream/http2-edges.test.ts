@@ -3,7 +3,7 @@ import net from 'node:net'
 import t, { type Test } from 'tap'
 import { H2Peer } from '../../helpers/h2-peer.ts'
 import * as h2 from '../../helpers/h2-wire.ts'
-import { eventually, front, type Front, type FrontInit } from '../listener/front.ts'
+import { eventually, front, type Front, type FrontInit, settled } from '../listener/front.ts'
 
 const HTTP2 = { explicitHttpConfig: { http2ProtocolOptions: { allowConnect: true } } }
 const NO_ERROR = 0
@@ -110,4 +110,28 @@ t.test('a tunnel whose client ends its way with the CONNECT itself is half close
   t.equal(client.body(1), 'bye')
   t.ok(server.hasEnded(1))
   t.match(sidecar.records.last, { responseCode: 101, responseFlags: '' })
+})
+
+t.test('a client that asks on and reads nothing is not read either', async (t) => {
+  const asked = 20_000
+  const redirect = { name: 'away', match: { prefix: '/' }, redirect: { hostRedirect: 'elsewhere' } }
+  const { http: port, plane, records } = await front(t, (_req, res) => res.end(), { routes: [redirect] })
+  const client = H2Peer.connect(t, port)
+  client.socket.pause()
+  // a few bytes from here on: the client has put all of it into the table
+  const fields = h2.requestFields('GET', `/${'x'.repeat(2000)}`)
+  const again = Buffer.of(0xc1, 0xc0, 0xbf, 0xbe)
+  client.send(h2.headers(1, h2.block(fields, true)))
+  for (let i = 1; i < asked; i++) client.socket.write(h2.headers(2 * i + 1, again))
+  let most = 0
+  await settled(() => {
+    most = Math.max(most, plane.bufferedBytes())
+    return records.ended.length
+  })
+  t.ok(most < 4 * 1024 * 1024, `${most} bytes wait for it`)
+  t.ok(records.ended.length < asked)
+  client.socket.resume()
+  await client.until(() => client.hasEnded(2 * asked - 1) || client.ended)
+  t.equal(records.ended.length, asked)
+  t.equal(client.frames.filter((f) => f.type === h2.FRAME.HEADERS).length, asked)
 })

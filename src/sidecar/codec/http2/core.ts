@@ -52,7 +52,9 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   onDead: () => void = () => {}
   /** So many streams may still be reset, by either side, before it is enough for this turn. */
   resetsLeft = Infinity
-  onManyResets: () => void = () => {}
+  /** More than this in the output is enough for this turn, too. */
+  maxUnsentBytes = Infinity
+  onEnough: () => void = () => {}
   readonly #host: StreamHost
   readonly #pool: Http2Stream[] = []
   #numReleased = 0
@@ -214,7 +216,7 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   }
 
   countReset(): void {
-    if (--this.resetsLeft < 0) this.onManyResets()
+    if (--this.resetsLeft < 0) this.onEnough()
   }
 
   /** A connection error (section 5.4.1). */

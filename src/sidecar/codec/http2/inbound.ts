@@ -49,7 +49,7 @@ export class Inbound implements FrameSink {
     this.messages = new MessageReader(core)
     this.reader = new FrameReader(this, core.isServer)
     core.onDead = () => this.reader.stop()
-    core.onManyResets = () => this.reader.pause()
+    core.onEnough = () => this.reader.pause()
   }
 
   onBadPreface(): void {

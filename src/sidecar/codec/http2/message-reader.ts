@@ -162,6 +162,7 @@ export class MessageReader {
     if (stream.generation !== generation) return
     stream.owner = owner
     this.#tellHead(stream, ends)
+    if (core.output.pending > core.maxUnsentBytes) core.onEnough()
   }
 
   #onStreamBlock(stream: Http2Stream, ends: boolean, buf: Buffer, start: number, end: number): void {

@@ -20,6 +20,11 @@ import { FREE, IDLE, LINGERING, type Http2Stream, type StreamHandler, type Strea
 
 /** A stream that comes and goes costs as much as a request, and a read may hold a thousand of them. */
 const RESETS_PER_TURN = 32
+/**
+ * Heads wait for no window: a few bytes of the peer's may ask for a large one. More than DATA alone would put there, so
+ * that bodies stop nobody.
+ */
+const MAX_UNSENT_BYTES = 512 * 1024
 const PING_BYTES = Buffer.alloc(8)
 
 export class Session implements StreamHost {
@@ -78,15 +83,16 @@ export class Session implements StreamHost {
 
   /**
    * The same, but a peer that opens streams and resets them has only some of them in one go, so that others are served
-   * in between. Returns how far it came: what follows is to be given again, later, before anything else.
+   * in between, and one that asks for much only until that has been written. Returns how far it came: what follows is to be given again, later, before anything else.
    */
   // hot
   receiveSome(buf: Buffer, start: number, end: number): number {
     const core = this.#core
     if (core.dead) return end
     core.resetsLeft = RESETS_PER_TURN
+    core.maxUnsentBytes = MAX_UNSENT_BYTES
     const at = this.#inbound.reader.read(buf, start, end)
-    core.resetsLeft = Infinity
+    core.resetsLeft = core.maxUnsentBytes = Infinity
     return core.dead ? end : at
   }
 
