@@ -19,12 +19,19 @@ import {
   speaking,
   staticCluster,
 } from '../helpers/data-plane.ts'
+import { H2Peer } from '../helpers/h2-peer.ts'
+import { ManualClock } from '../helpers/manual-clock.ts'
 import { meshSocket, spiffeId } from '../helpers/credentials.ts'
-import { type MeshPair, meshPair } from '../helpers/mesh-pair.ts'
+import { type MeshPair, meshPair, type MeshPairInit } from '../helpers/mesh-pair.ts'
 
 /** Two sidecars with an HTTP/2 link between them; the second speaks `app` to the application. */
-async function pair(t: Test, appPort: number, app: 'http1' | 'http2' | 'client'): Promise<MeshPair> {
-  const made = await meshPair(appPort, { link: 'auto', app })
+async function pair(
+  t: Test,
+  appPort: number,
+  app: 'http1' | 'http2' | 'client',
+  more: MeshPairInit = {},
+): Promise<MeshPair> {
+  const made = await meshPair(appPort, { link: 'auto', app, ...more })
   t.teardown(made.close)
   return made
 }
@@ -508,6 +515,27 @@ void t.test('an application that counts resets sees them on more than one connec
     rounds * 50,
   )
   t.ok(Math.max(...counts) < 1000, `no more than nghttp2 takes: ${counts.join()}`)
+})
+
+void t.test('many callers who cancel much do not use up what another sidecar takes of one link', async (t) => {
+  const hanging: http.ServerResponse[] = []
+  const appPort = await http1App(t, (req, res) => void (req.url === '/hang' ? hanging.push(res) : res.end('ok')))
+  // its budgets are not filled up again
+  const { port } = await pair(t, appPort, 'http1', { server: { clock: new ManualClock() } })
+  const session = connect(t, port)
+  const hang = ask(session, { ':path': '/hang' })
+  await until(() => hanging.length === 1)
+  const numCallers = 6
+  const perCaller = 4000
+  const get = wire.block(wire.requestFields('GET', '/'))
+  for (let i = 0; i < numCallers; i++) {
+    const caller = H2Peer.connect(t, port)
+    for (let k = 0; k < perCaller; k++) caller.send(wire.headers(2 * k + 1, get), wire.reset(2 * k + 1, 8))
+    await caller.heard()
+  }
+  hanging[0]!.end('still here')
+  t.equal((await hang).body.toString(), 'still here')
+  t.equal((await ask(session, {})).body.toString(), 'ok')
 })
 
 void t.test('a drain lets streams finish, and tells the client', async (t) => {

@@ -6,7 +6,7 @@
  */
 import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { fieldsOf } from '../codec/head.ts'
-import { Bucket, CAREFUL_RESETS, MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
+import { Bucket, CAREFUL_RESETS, MESH_PEER_BUDGETS, MESH_PEER_RESETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
 import { Keepalive } from '../codec/http2/keepalive.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
@@ -57,8 +57,8 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   readonly #writer: TurnWriter
   readonly #keepalive: Keepalive | null
   readonly #nowMs: () => number
-  /** Of peers that are no sidecars of the mesh: what they may see reset. */
-  readonly #resets: Bucket | null
+  /** What its peer may see reset. */
+  readonly #resets: Bucket
   #retired = false
 
   constructor(link: Link, owner: Http2Owner, settings: UpstreamProtocol, wheel: TimerWheel, nowMs: () => number) {
@@ -69,7 +69,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     this.#transport = openSessionTransport(link, settings.bufferLimitBytes)
     const { http2, common } = settings
     this.#nowMs = nowMs
-    this.#resets = link.peerId === '' ? new Bucket(CAREFUL_RESETS, nowMs()) : null
+    this.#resets = new Bucket(link.peerId === '' ? CAREFUL_RESETS : MESH_PEER_RESETS, nowMs())
     const budgets = sessionBudgets(http2, link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)
     const limits = { ...sessionLimits(http2), maxFields: fieldsOf(common.maxHeaders, link.peerId) }
     this.#session = new Session({ role: 'client', limits, budgets, nowMs }, this)
@@ -143,7 +143,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
 
   /** A peer that has seen many streams reset would take the next ones for an attack: they go over another link. */
   onReset(): void {
-    if (this.#resets !== null && !this.#retired && !this.#resets.take(this.#nowMs)) this.retire()
+    if (!this.#retired && !this.#resets.take(this.#nowMs)) this.retire()
   }
 
   release(request: Http2Request): void {

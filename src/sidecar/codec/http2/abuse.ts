@@ -66,6 +66,8 @@ export const MESH_PEER_BUDGETS: AbuseBudgets = {
  * (nghttp2) from 1,000 at once and 33 a second on, and all calls on the connection would end with it.
  */
 export const CAREFUL_RESETS: Budget = { burst: 500, perSecond: 33 }
+/** The same for another sidecar, by half of what it takes: callers behind us who cancel much must not end the link of all. */
+export const MESH_PEER_RESETS: Budget = { burst: 10_000, perSecond: 2500 }
 
 /** Looks at the clock only when its burst is used up. */
 export class Bucket {
