@@ -8,6 +8,7 @@ import { eventually, front, type Front, type FrontInit, settled } from '../liste
 const HTTP2 = { explicitHttpConfig: { http2ProtocolOptions: { allowConnect: true } } }
 const NO_ERROR = 0
 const INTERNAL_ERROR = 2
+const MAX_CONCURRENT_STREAMS = 3
 const INITIAL_WINDOW_SIZE = 4
 const ENABLE_CONNECT_PROTOCOL = 8
 /** Says that a stream is answered by 200, and no more. */
@@ -134,4 +135,20 @@ t.test('a client that asks on and reads nothing is not read either', async (t) =
   await client.until(() => client.hasEnded(2 * asked - 1) || client.ended)
   t.equal(records.ended.length, asked)
   t.equal(client.frames.filter((f) => f.type === h2.FRAME.HEADERS).length, asked)
+})
+
+t.test('a server that lets more in by later SETTINGS is asked by those who wait', async (t) => {
+  const cluster = { circuitBreakers: { thresholds: [{ maxConnections: { value: 1 } }] } }
+  const { sidecar, servers } = await beforeServer(t, { cluster }, [MAX_CONCURRENT_STREAMS, 1])
+  const client = H2Peer.connect(t, sidecar.http)
+  client.send(h2.headers(1, request('GET')))
+  await eventually(() => servers.length === 1)
+  const server = servers[0]!
+  await server.frame(h2.FRAME.HEADERS, 1)
+  await server.heard()
+  client.send(h2.headers(3, request('GET')))
+  await client.heard()
+  server.send(h2.settings([MAX_CONCURRENT_STREAMS, 2]))
+  await server.heard()
+  t.ok(server.frames.some((f) => f.type === h2.FRAME.HEADERS && f.stream === 3))
 })

@@ -171,7 +171,6 @@ export class Inbound implements FrameSink {
       this.#settingsAcked = true
       return
     }
-    const isFirst = !this.#sawSettings
     this.#sawSettings = true
     const code = core.peer.apply(buf, start, end, core)
     if (code !== NO_ERROR) {
@@ -182,7 +181,7 @@ export class Inbound implements FrameSink {
     core.output.settingsAck()
     core.checkQueue()
     core.sender.refill()
-    if (isFirst) core.handler.onReady()
+    core.handler.onReady()
   }
 
   #ping(flags: number, buf: Buffer, start: number): void {

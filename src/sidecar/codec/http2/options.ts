@@ -54,7 +54,7 @@ export interface SessionHandler {
   onRequest(stream: Http2Stream): StreamHandler
   /** Servers: a request's head is against the rules, so that no stream's owner hears of it. Each costs a reset of the budget. */
   onRefused(verdict: Verdict, details: string): void
-  /** The peer's first SETTINGS are in. */
+  /** SETTINGS of the peer are in, its first ones or others: it may take more than before. */
   onReady(): void
   onGoaway(lastStreamId: number, code: ErrorCode): void
   /** The output went from empty to not empty: flush at the end of the turn. Not called from the constructor. */
