@@ -7,7 +7,7 @@ import { ascii, equalsIgnoreCase, readLength } from '../bytes.ts'
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '../body.ts'
 import { DROPPED, nameId } from '../names.ts'
 import { DONE, EXPECTATION_FAILED, MALFORMED, type Verdict } from '../verdict.ts'
-import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
+import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream, PLAIN } from './stream.ts'
 
 const HOST = nameId('host')
 const CONTENT_LENGTH = nameId('content-length')
@@ -29,6 +29,7 @@ export function readRequest(stream: Http2Stream, endStream: boolean, connectProt
 /** A final response. */
 export function readResponse(stream: Http2Stream, endStream: boolean): Verdict {
   const { status } = stream.head
+  if (stream.requestKind === CONNECT_REQUEST && status >= 300) stream.requestKind = PLAIN // no tunnel: an answer as any
   stream.bodyless = stream.requestKind === HEAD_REQUEST || status === 204 || status === 304
   return readFields(stream, endStream)
 }

@@ -171,7 +171,9 @@ export class Session implements StreamHost {
   reset(stream: Http2Stream, code: ErrorCode): void {
     const core = this.#core
     if (stream.state === FREE) return
-    if (stream.id !== 0 && stream.state !== LINGERING && !core.dead) core.output.resetStream(stream.id, code)
+    // one that the peer has reset is not reset once more (section 5.4.2)
+    const isTold = stream.state === LINGERING || stream.resetAfterEnd >= 0
+    if (stream.id !== 0 && !isTold && !core.dead) core.output.resetStream(stream.id, code)
     core.abandon(stream, stream.remoteEnded ? PEER_DONE : OWN_RESET, NO_ERROR, false, false)
   }
 

@@ -1,7 +1,14 @@
 /** What RFC 9113 leaves to us: writes, turns, windows, holding back, ends that cross. */
 import t from 'tap'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../../../../src/sidecar/codec/http2/abuse.ts'
-import { CANCEL, FLOW_CONTROL_ERROR, NO_ERROR, REFUSED_STREAM } from '../../../../src/sidecar/codec/http2/errors.ts'
+import {
+  CANCEL,
+  FLOW_CONTROL_ERROR,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+} from '../../../../src/sidecar/codec/http2/errors.ts'
+import { CONNECT_REQUEST } from '../../../../src/sidecar/codec/http2/stream.ts'
 import { GET } from './cases.ts'
 import {
   data,
@@ -411,6 +418,44 @@ t.test('ends', async (t) => {
     stream.resume()
     t.equal(String(answer.message.body), 'too long')
     t.same(answer.message.reset, { code: NO_ERROR, remote: true })
+  })
+
+  t.test('a RST_STREAM that ended an answer is not answered by another one', async (t) => {
+    const client = newPeer('client')
+    const answer = new Recorder()
+    const stream = client.session.open(answer)!
+    answer.onMessageEnd = () => stream.reset(NO_ERROR)
+    sendRequest(stream, 'POST', '/', false)
+    drainOutput(client.session)
+    feed(client, settings(), headers(1, [[':status', '413']], END_HEADERS), data(1, 'too long'), reset(1, NO_ERROR))
+    t.equal(String(answer.message.body), 'too long')
+    t.notOk(parseFrames(drainOutput(client.session)).some(({ type }) => type === T.RST_STREAM))
+    t.equal(client.session.numStreams, 0)
+  })
+
+  t.test('an extended CONNECT that is refused has a plain answer, of the length it says', async (t) => {
+    for (const [length, trailers] of [
+      [9, false],
+      [3, true],
+    ] as const) {
+      const client = newPeer('client')
+      const answer = new Recorder()
+      const stream = client.session.open(answer)!
+      stream.requestKind = CONNECT_REQUEST
+      sendRequest(stream, 'CONNECT', '/', false)
+      const head = headers(
+        1,
+        [
+          [':status', '403'],
+          ['content-length', String(length)],
+        ],
+        END_HEADERS,
+      )
+      const end = trailers ? headers(1, [['x-sum', '1']]) : data(1, '', END_STREAM)
+      feed(client, settings(), head, data(1, 'no!'), end)
+      t.same(answer.message.reset, trailers ? null : { code: PROTOCOL_ERROR, remote: false })
+      t.equal(answer.message.ended, trailers)
+    }
   })
 
   t.test('GOAWAY refuses the streams above its last one, and no other is opened', async (t) => {
