@@ -117,6 +117,10 @@ export class MessageReader {
     if (ending === PEER_DONE) return core.fatal(STREAM_CLOSED, 'HEADERS on a closed stream')
     if (ending === NOT_KNOWN && core.isServer) return core.fatal(PROTOCOL_ERROR, 'stream id out of order')
     this.#decode(buf, start, end, this.#discard, core.isServer ? 'trailers' : 'response')
+    if (core.dead || !core.isServer) return undefined
+    // of a request only trailers can be under way, once
+    if (ends) core.closed.add(id, PEER_DONE)
+    else if (!core.abuse.emptyFrame()) core.fatal(ENHANCE_YOUR_CALM, 'too many header blocks on a closed stream')
     return undefined
   }
 
@@ -232,7 +236,7 @@ export class MessageReader {
       return false
     }
     const stream = core.streams.get(id)
-    if (stream === undefined) this.#onLateData(id)
+    if (stream === undefined) this.#onLateData(id, length, (flags & END_STREAM) !== 0)
     else if (stream.remoteEnded) core.streamFault(stream, STREAM_CLOSED)
     else if (!stream.headSeen) core.streamFault(stream, PROTOCOL_ERROR)
     else if (!stream.window.take(length)) core.streamFault(stream, FLOW_CONTROL_ERROR)
@@ -248,12 +252,15 @@ export class MessageReader {
   }
 
   /** On a stream that is over, or never was. */
-  #onLateData(id: number): void {
+  #onLateData(id: number, length: number, ends: boolean): void {
     const core = this.#core
+    if (length === 0 && !ends && !core.abuse.emptyFrame()) return core.fatal(ENHANCE_YOUR_CALM, 'too many empty frames')
     if (core.isIdleId(id)) return core.fatal(PROTOCOL_ERROR, 'DATA on an idle stream')
     const ending = core.closed.find(id)
     if (ending === PEER_DONE) return core.fatal(STREAM_CLOSED, 'DATA on a closed stream')
-    if (ending !== OWN_RESET && core.isServer) core.refuse(id, STREAM_CLOSED)
+    if (!core.isServer) return undefined
+    if (ending !== OWN_RESET) core.refuse(id, STREAM_CLOSED)
+    else if (ends) core.closed.add(id, PEER_DONE) // its last
     return undefined
   }
 
