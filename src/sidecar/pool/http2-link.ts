@@ -8,6 +8,7 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts'
 import { fieldsOf } from '../codec/head.ts'
 import { Bucket, CAREFUL_RESETS, MESH_PEER_BUDGETS, MESH_PEER_RESETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
+import type { Scheme } from '../codec/http2/head-encoder.ts'
 import { Keepalive } from '../codec/http2/keepalive.ts'
 import { NO_ERROR } from '../codec/http2/errors.ts'
 import type { SessionHandler } from '../codec/http2/options.ts'
@@ -20,7 +21,7 @@ import { ReadEnd } from '../transport/read-end.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { TurnWriter } from '../transport/turn-writer.ts'
 import { localLabel } from './address.ts'
-import type { Link } from './dial.ts'
+import type { Link, TlsTarget } from './dial.ts'
 import { Http2Request, type Http2RequestOwner } from './http2-request.ts'
 import type { UpstreamHandler } from './upstream.ts'
 
@@ -32,6 +33,12 @@ export interface Http2Owner {
   onLinkClosed(link: Http2Link): void
 }
 
+/** What it needs of its pool's settings. */
+export interface Http2LinkSettings {
+  tls: TlsTarget | null
+  protocol: UpstreamProtocol
+}
+
 /** Requests kept for the next exchanges. */
 const MAX_SPARE = 64
 
@@ -39,6 +46,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   readonly link: Link
   readonly peerId: string
   readonly localAddress: string
+  readonly scheme: Scheme
   isGone = false
   /** The peer's first SETTINGS are in. */
   isReady = false
@@ -61,13 +69,16 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
   readonly #resets: Bucket
   #retired = false
 
-  constructor(link: Link, owner: Http2Owner, settings: UpstreamProtocol, wheel: TimerWheel, nowMs: () => number) {
+  constructor(link: Link, owner: Http2Owner, settings: Http2LinkSettings, wheel: TimerWheel, nowMs: () => number) {
+    const { protocol, tls } = settings
     this.link = link
+    // servers may refuse another scheme than their connection's; between sidecars it stays what the program meant
+    this.scheme = tls?.files ? 'https' : 'http'
     this.peerId = link.peerId
     this.localAddress = localLabel(link.raw)
     this.#owner = owner
-    this.#transport = openSessionTransport(link, settings.bufferLimitBytes)
-    const { http2, common } = settings
+    this.#transport = openSessionTransport(link, protocol.bufferLimitBytes)
+    const { http2, common } = protocol
     this.#nowMs = nowMs
     this.#resets = new Bucket(link.peerId === '' ? CAREFUL_RESETS : MESH_PEER_RESETS, nowMs())
     const budgets = sessionBudgets(http2, link.peerId === '' ? STRANGER_BUDGETS : MESH_PEER_BUDGETS)

@@ -13,7 +13,7 @@ import {
   NO_ERROR,
   REFUSED_STREAM,
 } from '../codec/http2/errors.ts'
-import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
+import { Http2HeadEncoder, type Scheme } from '../codec/http2/head-encoder.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import { dropForbiddenTrailers } from '../codec/trailers.ts'
 import { MAX_INTERIM_BYTES } from './interim.ts'
@@ -23,6 +23,7 @@ import type { ResetFault, UpstreamExchange, UpstreamHandler } from './upstream.t
 export interface Http2RequestOwner {
   readonly peerId: string
   readonly localAddress: string
+  readonly scheme: Scheme
   /** The link itself is gone, and with it its streams. */
   readonly isGone: boolean
   readonly hasServed: boolean
@@ -57,7 +58,7 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
     this.#owner = owner
     this.#handler = handler
     this.#h2 = h2
-    this.encoder = new Http2HeadEncoder(h2)
+    this.encoder = new Http2HeadEncoder(h2, owner.scheme)
   }
 
   /** Begins an exchange; the last one is over. */

@@ -300,7 +300,7 @@ export class Pool implements Http1Owner, Http2Owner {
     if (this.#settings.tls !== null && this.#settings.protocol.codec !== 'http2')
       this.#agreed = http2 ? 'http2' : 'http1'
     if (http2) {
-      const added = new Http2Link(link, this, this.#settings.protocol, this.#dialer.wheel, this.#nowMs)
+      const added = new Http2Link(link, this, this.#settings, this.#dialer.wheel, this.#nowMs)
       added.life = this.#lifeOf(link, added)
       this.#links.push(added)
       added.idleSinceMs = this.#nowMs()

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { createSecureServer as createSecureHttp2, createServer as createHttp2 } from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
@@ -154,6 +155,30 @@ t.test('HTTP/2 on both sides of a hop with certificates from files', async (t) =
     `http://127.0.0.1:${ports.get('out')}/a`,
   ])
   t.same(answer, { code: 0, body: 'GET /a 2' })
+})
+
+t.test('a server of HTTP/2 is asked for the scheme of its connection', async (t) => {
+  if (!requireTool(t, 'openssl') || !requireTool(t, 'curl')) return
+  const folder = makeCertificates(join(t.testdir({}), 'certs'))
+  const [key, cert] = [readFileSync(join(folder, 'server.key')), readFileSync(join(folder, 'server.pem'))]
+  const upstream = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+  const http2Only = {
+    '@type': `type.googleapis.com/${upstream}`,
+    explicit_http_config: { http2_protocol_options: {} },
+  }
+  const options = { typed_extension_protocol_options: { [upstream]: http2Only } }
+  const up = tlsSocket('upstreamTls', { common_tls_context: commonTls(folder, 'client', 'server') })
+  for (const [server, more, scheme] of [
+    [createSecureHttp2({ key, cert }), up, 'https'],
+    [createHttp2(), {}, 'http'],
+  ] as const) {
+    server.on('request', (req, res) => res.end(req.scheme))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => void server.close())
+    const next = cluster('next', (server.address() as AddressInfo).port, { ...options, ...more })
+    const { ports } = await startProxy(t, bootstrap([httpListener('out', 'next')], [next]))
+    t.same(await curl([`http://127.0.0.1:${ports.get('out')}/`]), { code: 0, body: scheme })
+  }
 })
 
 t.test('TCP: TLS goes through by its server name, still encrypted', async (t) => {

@@ -10,13 +10,19 @@ import { PSEUDO_BIT } from './hpack/fields.ts'
 import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
 
 const CONTENT_LENGTH = headerName('content-length')
+/** Of `:scheme`. */
+export type Scheme = 'http' | 'https'
+
 const SMALL = Array.from({ length: 1024 }, (_, n) => String(n))
 
 export class Http2HeadEncoder implements HeadEncoder {
   #stream: Http2Stream
+  readonly #scheme: Scheme
 
-  constructor(stream: Http2Stream) {
+  /** `scheme`: of the requests that go this way. */
+  constructor(stream: Http2Stream, scheme: Scheme = 'http') {
     this.#stream = stream
+    this.#scheme = scheme
   }
 
   /** Serves one stream after another. */
@@ -31,7 +37,7 @@ export class Http2HeadEncoder implements HeadEncoder {
     stream.beginHead()
     const { encoder } = stream
     encoder.pseudo('method', protocol === '' ? method : 'CONNECT', (sensitive & PSEUDO_BIT.method) !== 0)
-    encoder.pseudo('scheme', 'http')
+    encoder.pseudo('scheme', this.#scheme)
     encoder.pseudo('authority', authority, (sensitive & PSEUDO_BIT.authority) !== 0)
     encoder.pseudo('path', path, (sensitive & PSEUDO_BIT.path) !== 0)
     if (protocol !== '') encoder.pseudo('protocol', protocol)
