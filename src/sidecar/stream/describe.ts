@@ -1,5 +1,5 @@
 /** What the record says of a request and its connection at the start, and of its outcome. */
-import { ascii, LastText, startsWith } from '../codec/bytes.ts'
+import { ascii, LastText, SEMICOLON, SP, startsWith } from '../codec/bytes.ts'
 import type { Head } from '../codec/head.ts'
 import { nameId } from '../codec/names.ts'
 import type { Exchange } from '../exchange.ts'
@@ -24,6 +24,7 @@ const PEER_METADATA = nameId('x-envoy-peer-metadata')
 const ORIGINAL_PATH = nameId('x-envoy-original-path')
 
 const GRPC = ascii('application/grpc')
+const PLUS = 0x2b
 
 /** What requests of one connection mostly repeat, so that the same text is made once. */
 export class RequestTexts {
@@ -48,7 +49,7 @@ export function describeRequest(
     x.userAgent = texts.userAgent.read(head.bytes, head.valueStart(userAgent), head.valueEnd(userAgent))
   x.forwardedFor = head.get(FORWARDED_FOR)
   const type = head.find(CONTENT_TYPE)
-  if (type >= 0 && startsWith(head.bytes, head.valueStart(type), head.valueEnd(type), GRPC)) {
+  if (type >= 0 && isGrpc(head.bytes, head.valueStart(type), head.valueEnd(type))) {
     x.protocol = 'grpc'
     x.grpcTimeoutMs = parseGrpcTimeout(head.get(GRPC_TIMEOUT))
   }
@@ -62,6 +63,13 @@ export function describeRequest(
   const metadata = head.find(PEER_METADATA)
   if (metadata >= 0)
     x.source = decodePeerMetadata(texts.metadata.read(head.bytes, head.valueStart(metadata), head.valueEnd(metadata)))
+}
+
+/** The media type itself, with a message format or a parameter: gRPC-Web is another protocol. */
+function isGrpc(bytes: Buffer, start: number, end: number): boolean {
+  if (!startsWith(bytes, start, end, GRPC)) return false
+  const next = start + GRPC.length
+  return next === end || bytes[next] === PLUS || bytes[next] === SEMICOLON || bytes[next] === SP
 }
 
 /** What is known of it before its first byte. */

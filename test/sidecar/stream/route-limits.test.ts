@@ -86,6 +86,22 @@ t.test('the deadline of a gRPC caller has a bound, and a default', async (t) => 
   t.equal(await ask({}, 'grpc-timeout: 10S\r\n'), '10000m')
 })
 
+t.test('what is gRPC by its media type: neither gRPC-Web nor whatever begins the same', async (t) => {
+  const { http: port } = await front(t, (_req, res) => res.end(), { routes: [] })
+  for (const [type, status] of [
+    ['application/grpc', 200],
+    ['application/grpc+proto', 200],
+    ['application/grpc; charset=utf-8', 200],
+    ['application/grpc-web+proto', 404],
+    ['application/grpcish', 404],
+  ] as const)
+    t.match(
+      await exchangeBytes(port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nConnection: close\r\n\r\n`),
+      new RegExp(`^HTTP/1\\.1 ${status} `),
+      type,
+    )
+})
+
 /** Fails each request; those of `/hold` wait. */
 const failing: http.RequestListener = (req, res) => {
   if (req.url === '/hold') return
