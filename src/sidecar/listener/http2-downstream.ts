@@ -9,11 +9,11 @@ import { fieldsOf } from '../codec/head.ts'
 import { MESH_PEER_BUDGETS, STRANGER_BUDGETS } from '../codec/http2/abuse.ts'
 import { sessionBudgets, sessionLimits } from '../codec/http2/compile-limits.ts'
 import { Keepalive } from '../codec/http2/keepalive.ts'
-import { NO_ERROR } from '../codec/http2/errors.ts'
+import { type ErrorCode, errorName, NO_ERROR } from '../codec/http2/errors.ts'
 import type { SessionHandler } from '../codec/http2/options.ts'
 import { Session } from '../codec/http2/session.ts'
 import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
-import type { Verdict } from '../codec/verdict.ts'
+import { MALFORMED, type Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
 import { openSessionTransport, SESSION_BUFFER_BYTES } from '../transport/open.ts'
 import { ReadEnd } from '../transport/read-end.ts'
@@ -230,7 +230,9 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     if (this.#state === DRAINING && !this.#shutdown.armed && this.#isIdle) this.#close()
   }
 
-  onFatal(): void {
+  /** A connection that is against the rules leaves a line, too: who looks for the reason finds it nowhere else. */
+  onFatal(code: ErrorCode, reason: string): void {
+    this.onRefused(MALFORMED, `http2.${errorName(code)}{${reason.replaceAll(' ', '_')}}`)
     this.#close()
   }
 

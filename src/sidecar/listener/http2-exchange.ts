@@ -6,7 +6,7 @@ import { BODY_LENGTH, BODY_NONE, type BodyFraming } from '../codec/body.ts'
 import type { OwnField } from '../codec/head-encoder.ts'
 import type { Head } from '../codec/head.ts'
 import { NO_FIELDS } from '../codec/http1/encode.ts'
-import { type ErrorCode, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from '../codec/http2/errors.ts'
+import { type ErrorCode, INTERNAL_ERROR, NO_ERROR } from '../codec/http2/errors.ts'
 import { Http2HeadEncoder } from '../codec/http2/head-encoder.ts'
 import { INVALID_MESSAGE } from '../codec/http2/message-reader.ts'
 import { type Http2Stream, NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
@@ -166,7 +166,7 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     this.#h2 = null
     this.#pace?.end()
     this.#stall?.stop()
-    if (code === PROTOCOL_ERROR && !remote) this.#stream.onRequestError(RESET, INVALID_MESSAGE)
+    if (code !== NO_ERROR && !remote) this.#stream.onRequestError(RESET, INVALID_MESSAGE)
     else this.#stream.onDownstreamGone()
     this.#owner.release(this)
   }

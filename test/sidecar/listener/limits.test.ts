@@ -371,7 +371,8 @@ t.test('the same over HTTP/2, as far as a connection may do it', async (t) => {
   const socket = open(...Array.from({ length: 5000 }, (_, i) => h2.headers(2 * i + 1, bad)))
   socket.resume()
   await once(socket, 'end')
-  t.equal(records.ended.length - before, 1001, 'and no more')
+  t.equal(records.ended.length - before, 1002, 'and no more, but for the connection itself')
+  t.equal(records.last.responseCodeDetails, 'http2.ENHANCE_YOUR_CALM{too_many_faulty_streams}')
 })
 
 t.test('5,000 cancelled calls cost a stranger its connection, and not a program of this pod', async (t) => {

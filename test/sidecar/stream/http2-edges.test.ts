@@ -152,3 +152,23 @@ t.test('a server that lets more in by later SETTINGS is asked by those who wait'
   await server.heard()
   t.ok(server.frames.some((f) => f.type === h2.FRAME.HEADERS && f.stream === 3))
 })
+
+t.test('a connection against the rules leaves a record, and its requests do not look cancelled', async (t) => {
+  const faults: [string, Buffer[]][] = [
+    ['http2.PROTOCOL_ERROR{WINDOW_UPDATE_of_0}', [h2.windowUpdate(0, 0)]],
+    ['http2.ENHANCE_YOUR_CALM{too_many_SETTINGS_frames}', Array.from({ length: 300 }, () => h2.settings())],
+    ['http2.FLOW_CONTROL_ERROR{window_too_large}', [h2.windowUpdate(0, 0x7fffffff)]],
+  ]
+  for (const [responseCodeDetails, frames] of faults) {
+    const { http: port, records, seen } = await front(t, () => {})
+    const client = H2Peer.connect(t, port)
+    client.send(h2.headers(1, request('GET')))
+    await eventually(() => seen.requests === 1)
+    client.send(...frames)
+    await records.at(1)
+    t.match(records.ended, [
+      { responseCode: 0, responseFlags: 'DPE', path: '/' },
+      { responseCode: 0, responseFlags: 'DPE', responseCodeDetails, path: '' },
+    ])
+  }
+})
