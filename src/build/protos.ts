@@ -4,6 +4,7 @@
  * In: the package's protos and src/xds/*.proto. Out, in src/xds/generated/ (never committed):
  *   xds.js, xds.d.ts  a static module: interfaces, encode and decode, nothing parsed at run time
  *   uncompiled.json   per message the published fields that are not compiled, by name
+ *   rules.json        per message what its fields must be, as the published schema says (protoc-gen-validate)
  *   descriptor.json   the same schema as data, for proto3 JSON (config dumps, golden files), loaded only there
  * Pruned because the whole closure of a Listener is 3 MB of code, of which each sidecar would hold a copy.
  */
@@ -197,6 +198,27 @@ function uncompiledFields(schema: protobuf.Root): Record<string, string[]> {
   return Object.fromEntries(entries)
 }
 
+/** For a bootstrap file's reader: `(validate.rules)` of the compiled fields, and the oneofs of which one must be given. */
+function fieldRules(schema: protobuf.Root): Record<string, { fields: Record<string, object>; required: string[][] }> {
+  const entries = Object.entries(XDS_FIELDS).map(([message, words]) => {
+    const ours = new Set(words.split(' ').map(camel))
+    const type = schema.lookupType(message)
+    const fields: Record<string, object> = {}
+    for (const { name, parsedOptions } of type.fieldsArray) {
+      const options: Record<string, object>[] = parsedOptions ?? []
+      const rules = options.flatMap((option) => option['(validate.rules)'] ?? [])
+      if (rules.length > 0 && ours.has(camel(name))) fields[camel(name)] = Object.assign({}, ...rules) as object
+    }
+    const required = type.oneofsArray
+      .filter((oneof) => oneof.options?.['(validate.required)'] === true)
+      .map((oneof) => oneof.fieldsArray.map((f) => camel(f.name)).filter((f) => ours.has(f)))
+    return [message, { fields, required }] as const
+  })
+  return Object.fromEntries(
+    entries.filter(([, { fields, required }]) => Object.keys(fields).length + required.length > 0),
+  )
+}
+
 function camel(name: string): string {
   return protobuf.util.camelCase(name)
 }
@@ -209,6 +231,7 @@ export async function buildProtos(): Promise<void> {
   mkdirSync(outDir, { recursive: true })
   writeFileSync(join(outDir, 'xds.d.ts'), declarations(schema))
   writeFileSync(join(outDir, 'uncompiled.json'), JSON.stringify(uncompiledFields(published)))
+  writeFileSync(join(outDir, 'rules.json'), JSON.stringify(fieldRules(published)))
   const file = join(outDir, 'descriptor.json')
   writeFileSync(file, descriptor)
   const flags =

@@ -54,7 +54,8 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.type.v3.Percent': 'value',
   'envoy.type.v3.Int64Range': 'start end',
   'envoy.type.matcher.v3.StringMatcher': 'exact prefix suffix safe_regex contains ignore_case',
-  'envoy.type.matcher.v3.RegexMatcher': 'regex',
+  'envoy.type.matcher.v3.RegexMatcher': 'google_re2 regex',
+  'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': '',
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
 
   // listeners
@@ -126,12 +127,12 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate': '',
   'envoy.config.route.v3.RedirectAction':
-    'scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite response_code',
+    'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite response_code',
   'envoy.config.route.v3.DirectResponseAction': 'status body',
 
   // clusters and endpoints
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment circuit_breakers common_lb_config typed_extension_protocol_options upstream_connection_options transport_socket transport_socket_matches metadata alt_stat_name per_connection_buffer_limit_bytes',
+    'name type eds_cluster_config connect_timeout lb_policy dns_lookup_family load_assignment circuit_breakers common_lb_config typed_extension_protocol_options upstream_connection_options transport_socket transport_socket_matches metadata alt_stat_name per_connection_buffer_limit_bytes',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',

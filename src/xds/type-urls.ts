@@ -103,6 +103,17 @@ export function pack<T>([typeUrl, codec]: readonly [string, Codec<T>], message: 
   return { typeUrl, value: codec.encode(message).finish() }
 }
 
+interface Extension {
+  name?: string | undefined
+  typedConfig?: Any | null | undefined
+}
+
+/** What says which extension this is, and how it is set: never its name alone. Throws where it is missing. */
+export function typedConfigOf(what: string, { name, typedConfig }: Extension): Any {
+  if (typedConfig) return typedConfig
+  throw new Error(`${what} "${name ?? ''}" says nothing by its name: it needs a typed_config with "@type"`)
+}
+
 /** Messages that are at hand beside their bytes. */
 const presets = new WeakMap<Any, object>()
 

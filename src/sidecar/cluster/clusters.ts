@@ -36,13 +36,14 @@ export interface WeightedClusters {
   upTo: readonly number[]
 }
 
-/** Of `several` those that have a weight; where there are none, `only`. Throws an Error where one has no name. */
+/** Of `several` those that have a weight; where `several` is empty, `only`. Throws an Error where one has no name. */
 export function weightClusters(
   all: Clusters,
   several: readonly { name: string; weight: number }[],
   only: string,
 ): WeightedClusters {
   const weighted = several.filter(({ weight }) => weight > 0)
+  if (several.length > 0 && weighted.length === 0) throw new Error('the weights of these clusters add up to 0')
   const chosen = weighted.length > 0 ? weighted : [{ name: only, weight: 1 }]
   if (chosen.some(({ name }) => name === '')) throw new Error('a route or a TCP proxy names no cluster')
   let sum = 0

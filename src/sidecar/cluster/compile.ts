@@ -3,11 +3,11 @@
  * for a resource that cannot be honoured (the caller keeps its last good version).
  */
 import { type Address, addressLabel } from '../pool/address.ts'
-import { compileFileTls } from '../tls/files.ts'
+import { alpnOf, compileFileTls } from '../tls/files.ts'
 import { UNKNOWN_WORKLOAD, type Workload } from '../workload.ts'
 import { envoy, type google } from '../../xds/generated/xds.js'
 import { ISTIO_METADATA, parseClusterName, PASSTHROUGH_CLUSTER, TRANSPORT_SOCKET_MATCH } from '../../xds/names.ts'
-import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import { EXTENSION, typedConfigOf, unpack } from '../../xds/type-urls.ts'
 import { durationMs } from './duration.ts'
 import { compileUpstream } from './protocol.ts'
 import type { ClusterSpec, EndpointSpec, LbPolicy, Transport, TransportMatch } from './spec.ts'
@@ -17,7 +17,7 @@ type Assignment = envoy.config.endpoint.v3.ClusterLoadAssignment
 type SocketMatch = envoy.config.cluster.v3.Cluster.TransportSocketMatch
 type TlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 
-const { DiscoveryType: DISCOVERY, LbPolicy: POLICY } = envoy.config.cluster.v3.Cluster
+const { DiscoveryType: DISCOVERY, LbPolicy: POLICY, DnsLookupFamily: FAMILY } = envoy.config.cluster.v3.Cluster
 const PROXY_V2 = envoy.config.core.v3.ProxyProtocolConfig.Version.V2
 const RAW: Transport = { tls: null, proxyHeader: false }
 const { RoutingPriority: PRIORITY } = envoy.config.core.v3
@@ -58,7 +58,7 @@ export function compileCluster(cluster: Cluster): ClusterSpec {
     defaultTransport,
     serviceHost: serviceHostOf(cluster),
     protocol,
-    endpoints: kind === 'static' ? compileEndpoints(cluster.loadAssignment ?? {}) : [],
+    endpoints: kind === 'static' ? compileEndpoints(cluster.loadAssignment ?? {}, familyOf(cluster)) : [],
   } satisfies ClusterSpec)
 }
 
@@ -105,8 +105,9 @@ function compileMatch(match: SocketMatch): TransportMatch {
 }
 
 function compileTransport(socket: envoy.config.core.v3.TransportSocket | null | undefined): Transport {
-  const config = socket?.typedConfig
-  if (config === null || config === undefined || config.typeUrl === EXTENSION.rawBuffer[0]) return RAW
+  if (!socket) return RAW
+  const config = typedConfigOf('transport socket', socket)
+  if (config.typeUrl === EXTENSION.rawBuffer[0]) return RAW
   const proxied = unpack(EXTENSION.upstreamProxyProtocol, config)
   if (proxied !== undefined) {
     if (proxied.config?.version !== PROXY_V2) throw new Error('only version V2 of the PROXY protocol is supported')
@@ -120,7 +121,7 @@ function compileTransport(socket: envoy.config.core.v3.TransportSocket | null | 
     throw new Error(
       'without validation_context.trusted_ca anybody could answer (trust_chain_verification: ACCEPT_UNTRUSTED allows it)',
     )
-  const target = { sni: tls.sni ?? '', alpn: common?.alpnProtocols ?? [], allowedIds: allowedIds(common), files }
+  const target = { sni: tls.sni ?? '', alpn: alpnOf(common), allowedIds: allowedIds(common), files }
   return { tls: Object.freeze(target), proxyHeader: false }
 }
 
@@ -143,11 +144,27 @@ function serviceHostOf(cluster: Cluster): string {
   return host ?? parseClusterName(cluster.name ?? '')?.host ?? ''
 }
 
-export function compileEndpoints(assignment: Assignment): EndpointSpec[] {
+/** Addresses that a name may have; else whichever answers first is taken. */
+function familyOf({ dnsLookupFamily }: Cluster): { family?: 4 | 6 } {
+  switch (dnsLookupFamily ?? FAMILY.AUTO) {
+    case FAMILY.V4_ONLY:
+      return { family: 4 }
+    case FAMILY.V6_ONLY:
+      return { family: 6 }
+    case FAMILY.V4_PREFERRED:
+      throw new Error('V4_PREFERRED is not supported; there are AUTO, ALL, V4_ONLY, V6_ONLY')
+    case FAMILY.AUTO:
+    case FAMILY.ALL:
+    default:
+      return {}
+  }
+}
+
+export function compileEndpoints(assignment: Assignment, family: { family?: 4 | 6 } = {}): EndpointSpec[] {
   const specs: EndpointSpec[] = []
   for (const locality of assignment.endpoints ?? []) {
     for (const entry of locality.lbEndpoints ?? []) {
-      const address = compileAddress(entry.endpoint?.address)
+      const address = { ...compileAddress(entry.endpoint?.address), ...family }
       const status = entry.healthStatus ?? HEALTH.UNKNOWN
       const metadata = entry.metadata?.filterMetadata
       specs.push({

@@ -1,6 +1,6 @@
 /** Filters of a listener to objects. In: decoded xDS. Out: filters in order; throws an Error for one that is not known. */
 import type { envoy } from '../../xds/generated/xds.js'
-import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import { EXTENSION, typedConfigOf, unpack } from '../../xds/type-urls.ts'
 import type { HttpFilter, NetworkFilter } from './chain.ts'
 import { RbacFilter } from './rbac.ts'
 
@@ -10,10 +10,11 @@ type XdsNetworkFilter = envoy.config.listener.v3.Filter
 /** Up to the router, which is what the stream does by itself. */
 export function compileHttpFilters(filters: readonly XdsHttpFilter[]): HttpFilter[] {
   const compiled: HttpFilter[] = []
-  for (const { name, typedConfig } of filters) {
-    if (typedConfig?.typeUrl === EXTENSION.router[0]) break
-    const rbac = unpack(EXTENSION.httpRbac, typedConfig)
-    if (rbac === undefined) throw new Error(`HTTP filter ${typedConfig?.typeUrl ?? name ?? ''} is not supported`)
+  for (const filter of filters) {
+    const config = typedConfigOf('HTTP filter', filter)
+    if (config.typeUrl === EXTENSION.router[0]) break
+    const rbac = unpack(EXTENSION.httpRbac, config)
+    if (rbac === undefined) throw new Error(`HTTP filter ${config.typeUrl ?? ''} is not supported`)
     if (rbac.rules) compiled.push(new RbacFilter(rbac.rules))
   }
   return compiled

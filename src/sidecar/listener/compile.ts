@@ -7,14 +7,14 @@ import { compileAddress } from '../cluster/compile.ts'
 import { durationMs } from '../cluster/duration.ts'
 import type { NetworkFilter } from '../filter/chain.ts'
 import { compileDownstream } from './protocol.ts'
-import { compileFileTls } from '../tls/files.ts'
+import { alpnOf, compileFileTls } from '../tls/files.ts'
 import { compileHttpFilters, compileNetworkFilter } from '../filter/compile.ts'
 import type { HttpSettings, ProxyContext, TcpSettings } from '../stream/context.ts'
 import type { TraceSettings } from '../stream/trace.ts'
 import type { RouteCell } from '../route/table.ts'
 import { envoy } from '../../xds/generated/xds.js'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
-import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import { EXTENSION, typedConfigOf, unpack } from '../../xds/type-urls.ts'
 import type { TelemetrySink } from '../ports.ts'
 import { addressLabel } from '../pool/address.ts'
 import type { BindAddress } from './binding.ts'
@@ -61,26 +61,48 @@ export function compileListener(listener: Listener, refs: ListenerRefs): Listene
   const inbound = listener.trafficDirection === INBOUND
   const outbound = listener.trafficDirection === OUTBOUND
   const side = { inbound, outbound, bufferLimitBytes: () => listener.perConnectionBufferLimitBytes?.value ?? null }
-  const filters = new Set((listener.listenerFilters ?? []).map((f) => f.typedConfig?.typeUrl ?? ''))
+  const filters = listenerFilters(listener)
+  const useOriginalDst = listener.useOriginalDst?.value === true
+  if (filters.has(originalDst[0]) && !useOriginalDst)
+    throw new Error('this filter has no effect without use_original_dst: true')
   const chain = (c: XdsChain): FilterChain => compileChain(c, side, refs)
   const chains = (listener.filterChains ?? []).map(chain)
   const defaultChain = listener.defaultFilterChain ? chain(listener.defaultFilterChain) : null
   if (chains.length === 0 && defaultChain === null) throw new Error(`listener ${name} has no filter chain`)
+  const sniffsHttp = filters.has(EXTENSION.httpInspector[0])
   return {
     name,
     addresses: compileAddresses(listener),
     bind: listener.bindToPort?.value ?? true,
     inbound,
     proxyHeader: filters.has(EXTENSION.proxyProtocol[0]),
-    useOriginalDst: listener.useOriginalDst?.value === true,
+    useOriginalDst,
     inspection: {
-      tls: filters.has(EXTENSION.tlsInspector[0]),
-      http: filters.has(EXTENSION.httpInspector[0]),
+      tls: filters.has(EXTENSION.tlsInspector[0]) || chains.some((c) => needsTlsInspector(c, sniffsHttp)),
+      http: sniffsHttp,
       timeoutMs: durationMs(listener.listenerFiltersTimeout, DEFAULT_INSPECT_MS) || DEFAULT_INSPECT_MS,
     },
     chains,
     defaultChain,
   }
+}
+
+const { proxyProtocol, tlsInspector, httpInspector, originalDst } = EXTENSION
+const LISTENER_FILTERS: ReadonlySet<string> = new Set(
+  [proxyProtocol, tlsInspector, httpInspector, originalDst].map(([url]) => url),
+)
+
+function listenerFilters(listener: Listener): ReadonlySet<string> {
+  const types = (listener.listenerFilters ?? []).map((f) => typedConfigOf('listener filter', f).typeUrl ?? '')
+  const unknown = types.find((type) => !LISTENER_FILTERS.has(type))
+  if (unknown !== undefined) throw new Error(`listener filter ${unknown} is not supported`)
+  return new Set(types)
+}
+
+/** As Envoy does: who chooses by what only a ClientHello says has it looked at, with or without the filter. */
+function needsTlsInspector({ transport, serverNames, protocols }: FilterChain, sniffsHttp: boolean): boolean {
+  if (transport !== '') return transport === 'tls'
+  return serverNames.length > 0 || (protocols.length > 0 && !sniffsHttp)
 }
 
 function compileAddresses({ address, additionalAddresses = [], tcpBacklogSize }: Listener): BindAddress[] {
@@ -102,15 +124,16 @@ function compileChain(chain: XdsChain, side: Side, refs: ListenerRefs): FilterCh
   return {
     transport,
     protocols: match?.applicationProtocols ?? [],
-    serverNames: match?.serverNames ?? [],
+    serverNames: (match?.serverNames ?? []).map((name) => name.toLowerCase()),
     tls: compileTls(chain),
     ...compileNetwork(chain, side, refs),
   }
 }
 
 function compileTls(chain: XdsChain): ChainTls | null {
-  const config = chain.transportSocket?.typedConfig
-  if (config === null || config === undefined || config.typeUrl === EXTENSION.rawBuffer[0]) return null
+  if (!chain.transportSocket) return null
+  const config = typedConfigOf('transport socket', chain.transportSocket)
+  if (config.typeUrl === EXTENSION.rawBuffer[0]) return null
   const tls = unpack(EXTENSION.downstreamTls, config)
   if (tls === undefined) throw new Error(`transport socket ${config.typeUrl} is not supported`)
   const requireClientCertificate = tls.requireClientCertificate?.value ?? false
@@ -118,7 +141,7 @@ function compileTls(chain: XdsChain): ChainTls | null {
   if (files?.certificates.length === 0) throw new Error('a listener needs tls_certificates to serve with')
   if (files?.trustedCa === null && requireClientCertificate && !files.acceptUntrusted)
     throw new Error('require_client_certificate needs validation_context.trusted_ca')
-  return { alpn: tls.commonTlsContext?.alpnProtocols ?? [], requireClientCertificate, files }
+  return { alpn: alpnOf(tls.commonTlsContext), requireClientCertificate, files }
 }
 
 function compileNetwork(
@@ -129,30 +152,33 @@ function compileNetwork(
   const before: NetworkFilter[] = []
   let maxConnections = Infinity
   for (const filter of chain.filters ?? []) {
-    const limit = unpack(EXTENSION.connectionLimit, filter.typedConfig)
+    const config = typedConfigOf('network filter', filter)
+    const limit = unpack(EXTENSION.connectionLimit, config)
     if (limit !== undefined) {
       maxConnections = Math.min(maxConnections, limit.maxConnections?.value ?? 0)
       if (maxConnections === 0) throw new Error('max_connections must be 1 or more')
       continue
     }
-    const manager = unpack(EXTENSION.httpConnectionManager, filter.typedConfig)
+    const manager = unpack(EXTENSION.httpConnectionManager, config)
     if (manager !== undefined) {
       if (before.length > 0) throw new Error('network filters before an HTTP connection manager are not supported')
       return { network: { kind: 'http', settings: compileManager(manager, side, refs) }, maxConnections }
     }
-    const tcp = unpack(EXTENSION.tcpProxy, filter.typedConfig)
+    const tcp = unpack(EXTENSION.tcpProxy, config)
     if (tcp !== undefined)
       return { network: { kind: 'tcp', settings: compileTcp(tcp, side.inbound, before, refs) }, maxConnections }
     const network = compileNetworkFilter(filter)
     if (network) before.push(network)
     if (network !== undefined) continue
-    throw new Error(`network filter ${filter.typedConfig?.typeUrl ?? filter.name ?? ''} is not supported`)
+    throw new Error(`network filter ${config.typeUrl ?? ''} is not supported`)
   }
   throw new Error('a filter chain has no network filter')
 }
 
 function compileManager(manager: Manager, side: Side, refs: ListenerRefs): HttpSettings {
   const rds = manager.rds?.routeConfigName ?? ''
+  if (manager.useRemoteAddress?.value === true)
+    throw new Error('not supported: x-forwarded-for goes on as it came (use_remote_address: false)')
   if (rds === '' && !manager.routeConfig) throw new Error('an HTTP connection manager has no routes')
   const { inbound, outbound } = side
   return {
@@ -194,10 +220,11 @@ function clientCertOf(forward: number, inbound: boolean): HttpSettings['clientCe
 }
 
 function withLogs(refs: ListenerRefs, logs: readonly envoy.config.accesslog.v3.AccessLog[]): ProxyContext {
-  const files = logs.map(({ typedConfig }) => {
-    const file = unpack(EXTENSION.fileAccessLog, typedConfig)
-    const path = file?.path ?? (unpack(EXTENSION.stdoutAccessLog, typedConfig) ? STDOUT : '')
-    if (path === '') throw new Error(`access log ${typedConfig?.typeUrl ?? ''} is not supported, or has no path`)
+  const files = logs.map((log) => {
+    const config = typedConfigOf('access log', log)
+    const file = unpack(EXTENSION.fileAccessLog, config)
+    const path = file?.path ?? (unpack(EXTENSION.stdoutAccessLog, config) ? STDOUT : '')
+    if (path === '') throw new Error(`access log ${config.typeUrl ?? ''} is not supported, or has no path`)
     return path === STDOUT ? '-' : path
   })
   return files.length === 0 ? refs.proxy : { ...refs.proxy, telemetry: refs.telemetry(files) }

@@ -9,8 +9,8 @@ export interface IpAddress {
   port: number
 }
 
-/** `publicOnly`: named by a caller; what it resolves to must not be this host. */
-export type Address = { host: string; port: number; publicOnly?: boolean } | { path: string }
+/** `publicOnly`: named by a caller; what it resolves to must not be this host. `family`: of a name's addresses only these. */
+export type Address = { host: string; port: number; publicOnly?: boolean; family?: 4 | 6 } | { path: string }
 
 /** `127.0.0.1:8080`, `[::1]:8080` or the path. */
 export function addressLabel(address: Address): string {

@@ -132,10 +132,10 @@ export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => 
 
 function connectOptions(address: Address): net.NetConnectOpts {
   if ('path' in address) return { path: address.path }
-  const { host, port } = address
+  const { host, port, family = 0 } = address
   return address.publicOnly === true
     ? { host, port, noDelay: true, lookup: lookupPublic }
-    : { host, port, noDelay: true }
+    : { host, port, noDelay: true, family }
 }
 
 function ignore(): void {

@@ -45,6 +45,8 @@ export interface DirectAction {
 
 export type RouteAction = ForwardAction | RedirectAction | DirectAction
 
+const DEFAULT_PORT = { http: 80, https: 443 } as const
+
 /** Location of a redirect; of a request that came by `requested`. */
 export function redirectLocation(
   action: RedirectAction,
@@ -57,7 +59,11 @@ export function redirectLocation(
   const hasPort = colon > authority.lastIndexOf(']')
   const host = action.host === '' ? (hasPort ? authority.slice(0, colon) : authority) : action.host
   let port = action.port
-  if (port === 0 && action.host === '' && hasPort) port = Number(authority.slice(colon + 1))
+  if (port === 0 && action.host === '' && hasPort) {
+    port = Number(authority.slice(colon + 1))
+    // the port that the old scheme has anyhow is none of the new one's
+    if (scheme !== requested && port === DEFAULT_PORT[requested]) port = 0
+  }
   if ((scheme === 'http' && port === 80) || (scheme === 'https' && port === 443)) port = 0
   return `${scheme}://${host}${port === 0 ? '' : `:${port}`}${redirectPath(action, path)}`
 }

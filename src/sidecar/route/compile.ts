@@ -6,7 +6,7 @@ import { durationMs } from '../cluster/duration.ts'
 import type { RouteProtocol } from '../codec/protocol.ts'
 import { type Clusters, weightClusters } from '../cluster/clusters.ts'
 import type { envoy } from '../../xds/generated/xds.js'
-import { EXTENSION, unpack } from '../../xds/type-urls.ts'
+import { EXTENSION, typedConfigOf, unpack } from '../../xds/type-urls.ts'
 import { compileText, equals, startsWith, wholeRegex, type TextMatch } from '../../xds/text-match.ts'
 import type { RetryPolicy, RouteAction } from './action.ts'
 import { type HeaderMatch, present, type QueryMatch, type RouteMatch } from './match.ts'
@@ -22,6 +22,7 @@ export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
   const prefixes: WildcardDomain[] = []
   const hosts: VirtualHost[] = []
   let any: VirtualHost | undefined
+  const domains = new Set<string>()
   for (const vhost of config.virtualHosts ?? []) {
     const compiled = (vhost.routes ?? []).map((route) => compileRoute(route, clusters))
     const host: VirtualHost = {
@@ -33,19 +34,20 @@ export function compileRoutes(config: Config, clusters: Clusters): RouteTable {
     hosts.push(host)
     for (const domain of vhost.domains ?? []) {
       const text = domain.toLowerCase()
-      if (text === '*') any ??= host
+      if (domains.has(text)) throw new Error(`domain ${domain} stands in two virtual hosts`)
+      domains.add(text)
+      if (text === '*') any = host
       else if (text.startsWith('*')) suffixes.push({ text: text.slice(1), host })
       else if (text.endsWith('*')) prefixes.push({ text: text.slice(0, -1), host })
-      else if (exact.has(text)) throw new Error(`domain ${domain} stands in two virtual hosts`)
       else exact.set(text, host)
     }
   }
   const longestFirst = (a: WildcardDomain, b: WildcardDomain): number => b.text.length - a.text.length
-  const domains = { exact, suffixes: suffixes.sort(longestFirst), prefixes: prefixes.sort(longestFirst), any }
   const allowsConnect = hosts.some(({ routes }) =>
     routes.some(({ action }) => action.kind === 'forward' && action.protocol.terminatesConnect),
   )
-  return new RouteTable(config.name ?? '', domains, config.ignorePortInHostMatching ?? false, allowsConnect)
+  const byDomain = { exact, suffixes: suffixes.sort(longestFirst), prefixes: prefixes.sort(longestFirst), any }
+  return new RouteTable(config.name ?? '', byDomain, config.ignorePortInHostMatching ?? false, allowsConnect)
 }
 
 function compileRoute(route: XdsRoute, clusters: Clusters): Route {
@@ -86,6 +88,7 @@ function compileHeader(header: envoy.config.route.v3.HeaderMatcher): HeaderMatch
 
 function compileQuery(query: envoy.config.route.v3.QueryParameterMatcher): QueryMatch {
   const byText = query.stringMatch !== undefined && query.stringMatch !== null
+  if (!byText && query.presentMatch === false) throw new Error('a parameter can be asked for, not its absence')
   return { name: query.name ?? '', test: byText ? compileText(query.stringMatch ?? {}) : present }
 }
 
@@ -96,7 +99,7 @@ function compileAction(route: XdsRoute, clusters: Clusters): RouteAction {
     const { status, body } = route.directResponse
     return compileDirect(status ?? 200, body)
   }
-  throw new Error(`route ${route.name ?? ''} has no action`)
+  throw new Error('a route needs one of route, redirect, direct_response')
 }
 
 function compileDirect(status: number, body: envoy.config.core.v3.DataSource | null | undefined): RouteAction {
@@ -111,7 +114,11 @@ function compileDirect(status: number, body: envoy.config.core.v3.DataSource | n
 
 function compileForward(action: envoy.config.route.v3.RouteAction, clusters: Clusters): RouteAction {
   const weighted = action.weightedClusters?.clusters ?? []
-  const several = weighted.map(({ name, weight }) => ({ name: name ?? '', weight: weight?.value ?? 0 }))
+  // one that gets nothing now may get some with the next version: its cell is asked for too
+  const several = weighted.map(({ weight, name }) => ({
+    weight: weight?.value ?? 0,
+    name: clusters.cell(name ?? '').name,
+  }))
   return {
     kind: 'forward',
     ...weightClusters(clusters, several, action.cluster ?? ''),
@@ -175,9 +182,11 @@ function compileRetry(policy: envoy.config.route.v3.RetryPolicy): RetryPolicy {
 /** Envoy has other predicates too, which we do not. */
 function avoidsPreviousHosts(policy: envoy.config.route.v3.RetryPolicy): boolean {
   const predicates = policy.retryHostPredicate ?? []
-  for (const { name, typedConfig } of predicates)
-    if (typedConfig && unpack(EXTENSION.previousHosts, typedConfig) === undefined)
-      throw new Error(`retry host predicate ${name || typedConfig.typeUrl} is not supported`)
+  for (const predicate of predicates) {
+    const config = typedConfigOf('retry host predicate', predicate)
+    if (unpack(EXTENSION.previousHosts, config) === undefined)
+      throw new Error(`retry host predicate ${config.typeUrl ?? ''} is not supported`)
+  }
   return predicates.length > 0
 }
 
@@ -185,13 +194,15 @@ const REDIRECT_STATUS = [301, 302, 303, 307, 308] as const
 
 function compileRedirect(route: XdsRoute): RouteAction {
   const redirect = route.redirect ?? {}
+  const byRegex = typeof route.match?.safeRegex?.regex === 'string'
   return {
     kind: 'redirect',
     status: REDIRECT_STATUS[redirect.responseCode ?? 0] ?? 301,
-    scheme: redirect.schemeRedirect ?? '',
+    scheme: redirect.httpsRedirect === true ? 'https' : (redirect.schemeRedirect ?? ''),
     host: redirect.hostRedirect ?? '',
     port: redirect.portRedirect ?? 0,
-    path: redirect.pathRedirect ?? '',
+    // of a path that an expression matches, all is the prefix
+    path: redirect.pathRedirect || (byRegex ? (redirect.prefixRewrite ?? '') : ''),
     prefixRewrite: redirect.prefixRewrite || undefined,
     matchedPrefix: route.match?.prefix ?? route.match?.path ?? '',
   }

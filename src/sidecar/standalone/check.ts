@@ -10,7 +10,7 @@ import { compileAddress, compileCluster } from '../cluster/compile.ts'
 import { compileListener, type ListenerRefs } from '../listener/compile.ts'
 import type { FilterChain } from '../listener/filter-chain.ts'
 import { compileRoutes } from '../route/compile.ts'
-import type { Address } from '../pool/address.ts'
+import { type Address, addressLabel } from '../pool/address.ts'
 import { loadTls } from '../tls/file-store.ts'
 import type { FileTls } from '../tls/files.ts'
 import { Decoder, type Origin } from './decode.ts'
@@ -45,6 +45,7 @@ class Checker {
   readonly #decoder = new Decoder()
   readonly #bootstrap: Bootstrap
   readonly #faults: Fault[]
+  readonly #bound = new Set<string>()
 
   constructor(root: NonNullable<ReturnType<typeof readTree>['root']>) {
     this.#bootstrap = this.#decoder.bootstrap(root)
@@ -88,8 +89,25 @@ class Checker {
     const check = ({ tls }: FilterChain, chain: object): void => {
       if (tls !== null) this.#checkTls(tls.files, this.#origin(chain, 'transportSocket'))
     }
-    spec.chains.forEach((chain, i) => check(chain, listener.filterChains?.[i] ?? {}))
+    const seen = new Set<string>()
+    spec.chains.forEach((chain, i) => {
+      check(chain, listener.filterChains?.[i] ?? {})
+      const key = JSON.stringify([chain.transport, chain.protocols, chain.serverNames])
+      if (seen.has(key))
+        this.#fault(this.#origin(listener.filterChains ?? [], i), 'an earlier chain matches the same: none gets here')
+      seen.add(key)
+    })
+    if (spec.bind) this.#checkAddresses(spec.addresses, at)
     if (spec.defaultChain !== null) check(spec.defaultChain, listener.defaultFilterChain ?? {})
+  }
+
+  /** One socket can be bound to a port only; port 0 is another one each time. */
+  #checkAddresses(addresses: readonly Address[], at: Origin): void {
+    for (const address of addresses) {
+      const label = addressLabel(address)
+      if (this.#bound.has(label)) this.#fault(at, `${label} is another listener's already`)
+      if ('path' in address || address.port !== 0) this.#bound.add(label)
+    }
   }
 
   #checkTls(files: FileTls | null, at: Origin): void {
@@ -120,7 +138,9 @@ class Checker {
       const place = observer.last ?? at
       // a part that could not be decoded is missing now: what follows from that is no fault of its own
       const around = place.path.slice(0, Math.max(place.path.lastIndexOf('.'), place.path.lastIndexOf('[')))
-      const follows = this.#faults.some(({ path }) => path.startsWith(around) && path.startsWith(at.path))
+      const follows = this.#faults.some(
+        ({ path }) => path.startsWith(at.path) && (path.startsWith(around) || place.path.startsWith(`${path}.`)),
+      )
       if (!follows) this.#fault(place, (error as Error).message)
       return null
     }

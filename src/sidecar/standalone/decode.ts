@@ -7,6 +7,7 @@ import { nearest } from '../../lib/nearest.ts'
 import type { Codec, envoy } from '../../xds/generated/xds.js'
 import { type Any, EXTENSION } from '../../xds/type-urls.ts'
 import type { Fault, Place } from './fault.ts'
+import { brokenRules } from './rules.ts'
 import { decodeScalar, Mismatch, WELL_KNOWN } from './scalars.ts'
 import { enumValues, messageSchema, type MessageSchema, type SchemaField, snake } from './schema.ts'
 import type { Node } from './tree.ts'
@@ -47,9 +48,10 @@ export class Decoder {
       return message
     }
     const schema = messageSchema(type)
+    const numFaults = this.faults.length
     for (const [name, { keyAt, value }] of node.fields) {
       if (name === TYPE) continue
-      const below = path === '' ? name : `${path}.${name}`
+      const below = joined(path, name)
       const field = schema.fields.get(name)
       if (field === undefined) this.#fault(below, keyAt, whyNot(schema, name))
       else if (!isNull(value) || field.type === 'google.protobuf.Value') {
@@ -64,6 +66,12 @@ export class Decoder {
         origins.set(field.key, { path: below, at: keyAt })
       }
     }
+    // what has a fault may lack something because of it
+    if (this.faults.length === numFaults)
+      for (const { key, message: why } of brokenRules(type, message)) {
+        const origin = key === null ? { path, at: node.at } : origins.get(key)
+        this.#fault(origin?.path ?? joined(path, snake(key ?? '')), origin?.at ?? node.at, why)
+      }
     return message
   }
 
@@ -74,7 +82,7 @@ export class Decoder {
       const value = this.#value(field.type, node, path)
       // without presence, a scalar at its default is as good as absent
       const isDefault = value === '' || value === 0 || value === false
-      return isDefault && field.rivals.length === 0 && !(field.type in WELL_KNOWN) ? undefined : value
+      return isDefault && !field.inOneof && !(field.type in WELL_KNOWN) ? undefined : value
     }
     if (node.type !== 'list') return this.#fault(path, node.at, 'must be a list')
     const list: unknown[] = []
@@ -126,11 +134,8 @@ export class Decoder {
     const typeUrl = `type.googleapis.com/${name}`
     const codec = CODECS.get(typeUrl)
     if (codec === undefined) {
-      const guess = nearest(
-        name,
-        [...CODECS.keys()].map((url) => url.slice(url.lastIndexOf('/') + 1)),
-      )
-      const hint = guess === undefined ? '' : `; did you mean "type.googleapis.com/${guess}"?`
+      const guess = likelyType(name)
+      const hint = guess === undefined ? '' : `; did you mean "${guess}"?`
       return this.#fault(`${path}.${TYPE}`, named.keyAt, `type ${text === '' ? '""' : text} is not supported${hint}`)
     }
     const message = this.#message(name, node, path)
@@ -142,6 +147,16 @@ export class Decoder {
   #fault(path: string, at: Place, message: string): undefined {
     this.faults.push({ path, at, message })
   }
+}
+
+/** By what stands after the last dot: all of them begin alike, and older versions of the API have the same names. */
+function likelyType(name: string): string | undefined {
+  const own = new Map([...CODECS.keys()].map((url) => [url.slice(url.lastIndexOf('.') + 1), url]))
+  return own.get(nearest(name.slice(name.lastIndexOf('.') + 1), own.keys()) ?? '')
+}
+
+function joined(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`
 }
 
 function whyNot(schema: MessageSchema, name: string): string {

@@ -109,17 +109,22 @@ function parseFlags(argv: string[]): Flags {
       )
     const file = values['config-path']
     if (file === undefined) throw new TypeError('-c FILE is missing')
-    const drainS = Number(values['drain-time-s'] ?? DEFAULT_DRAIN_S)
-    if (!Number.isInteger(drainS) || drainS < 0 || drainS > MAX_DRAIN_S)
-      throw new TypeError(`--drain-time-s must be whole seconds from 0 to ${MAX_DRAIN_S}`)
-    const maxConnectionsPerSource = Number(values['max-connections-per-source'] ?? 0)
-    if (!Number.isInteger(maxConnectionsPerSource) || maxConnectionsPerSource < 0)
+    const drainS = wholeNumber(values['drain-time-s'], DEFAULT_DRAIN_S)
+    if (!(drainS <= MAX_DRAIN_S)) throw new TypeError(`--drain-time-s must be whole seconds from 0 to ${MAX_DRAIN_S}`)
+    const maxConnectionsPerSource = wholeNumber(values['max-connections-per-source'], 0)
+    if (!Number.isSafeInteger(maxConnectionsPerSource))
       throw new TypeError('--max-connections-per-source must be a whole number')
     return { file, validate: values.validate === true, drainMs: drainS * 1000, maxConnectionsPerSource }
   } catch (error) {
     process.stderr.write(`sidecar: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
     return process.exit(EXIT_USAGE)
   }
+}
+
+/** NaN for a text that is none. */
+function wholeNumber(text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback
+  return /^\d+$/.test(text) ? Number(text) : NaN
 }
 
 function readBootstrap(file: string): Standalone {

@@ -7,34 +7,7 @@ import { presetUnpacked } from '../../xds/type-urls.ts'
 import type { Decoder, Origin } from './decode.ts'
 import type { Fault } from './fault.ts'
 import { isAlwaysDone, whyRefused } from './limits.ts'
-
-/**
- * Names for people and for statistics that this proxy does not keep, and what marks a thing without changing what is
- * done with it: `MESSAGE.FIELD`.
- */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  'envoy.config.accesslog.v3.AccessLog.name',
-  'envoy.config.cluster.v3.Cluster.altStatName',
-  'envoy.config.cluster.v3.Cluster.metadata',
-  'envoy.config.cluster.v3.Cluster.TransportSocketMatch.name',
-  'envoy.config.core.v3.TransportSocket.name',
-  'envoy.config.core.v3.TypedExtensionConfig.name',
-  'envoy.config.endpoint.v3.ClusterLoadAssignment.clusterName',
-  'envoy.config.endpoint.v3.LbEndpoint.metadata',
-  'envoy.config.endpoint.v3.LocalityLbEndpoints.locality',
-  'envoy.config.listener.v3.Filter.name',
-  'envoy.config.listener.v3.FilterChain.metadata',
-  'envoy.config.listener.v3.FilterChain.name',
-  'envoy.config.listener.v3.Listener.metadata',
-  'envoy.config.listener.v3.ListenerFilter.name',
-  'envoy.config.route.v3.RetryPolicy.RetryHostPredicate.name',
-  'envoy.config.route.v3.Route.metadata',
-  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit.statPrefix',
-  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.statPrefix',
-  'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.name',
-  'envoy.extensions.filters.network.rbac.v3.RBAC.statPrefix',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.statPrefix',
-])
+import { isForPeople } from './without-effect.ts'
 
 export class Observer {
   /** The last field of the file that was read: where a fault that is thrown next has its place. */
@@ -78,12 +51,14 @@ export class Observer {
     const { type, fields } = this.#decoder.parts.get(value) ?? { type: '', fields: new Map<string, Origin>() }
     const reads = this.#reads.get(value)
     return [...fields].flatMap(([key, origin]) => {
-      if (WITHOUT_EFFECT.has(`${type}.${key}`)) return []
+      if (isForPeople(type, key)) return []
       const child = (value as Record<string, unknown>)[key]
       // a list of scalars is passed on as a whole
       const isElement = Array.isArray(value) && typeof child !== 'object'
       const isHonoured = isElement || reads?.has(key) === true || isAlwaysDone(type, key)
-      const message = isHonoured ? whyRefused(type, key, child, origin.path) : 'not supported'
+      const message = isHonoured
+        ? whyRefused(type, key, value as Record<string, unknown>, origin.path)
+        : 'not supported'
       if (message !== undefined) return [{ ...origin, message }]
       return this.#isOurs(child) ? this.refused(child) : []
     })

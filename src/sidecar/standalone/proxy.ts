@@ -2,7 +2,8 @@
  * One running proxy without a mesh: the data path, fed from a file. In: a checked bootstrap. Out: listeners that serve.
  * Owns: the data path, access logs, the admin interface, the watch on certificate files.
  */
-import { unwatchFile, watchFile } from 'node:fs'
+import { closeSync, mkdirSync, openSync, statSync, unwatchFile, watchFile } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { pack, RESOURCE_CODEC, TYPE_URL, type XdsType } from '../../xds/type-urls.ts'
@@ -125,8 +126,12 @@ export class StandaloneProxy {
 
   #sinkFor(files: readonly string[]): TelemetrySink {
     const logs = files.map((file) => {
-      const log = this.#logs.get(file) ?? new AccessLog(file)
-      this.#logs.set(file, log)
+      let log = this.#logs.get(file)
+      if (log === undefined) {
+        checkWritable(file)
+        log = new AccessLog(file)
+        this.#logs.set(file, log)
+      }
       return log
     })
     return this.#telemetry.loggedTo(logs)
@@ -148,4 +153,12 @@ export class StandaloneProxy {
       }))
     return []
   }
+}
+
+/** Throws where a log would lose every line; `-` is standard output. */
+function checkWritable(file: string): void {
+  // a pipe waits for its reader, and so would this process
+  if (file === '-' || statSync(file, { throwIfNoEntry: false })?.isFIFO() === true) return
+  mkdirSync(dirname(file), { recursive: true })
+  closeSync(openSync(file, 'a', 0o600))
 }

@@ -14,7 +14,9 @@ export interface SchemaField {
   type: string
   repeated: boolean
   isMap: boolean
-  /** The other members of its oneof. */
+  /** A member of a oneof: given or not, whatever its value. */
+  inOneof: boolean
+  /** The other members of it that are compiled. */
   rivals: readonly string[]
 }
 
@@ -60,14 +62,15 @@ function read(name: string): MessageSchema {
   const groups = Object.values(raw.oneofs ?? {})
   const fields = new Map<string, SchemaField>()
   for (const [key, { type, rule, keyType }] of Object.entries(raw.fields)) {
-    const group = groups.find(({ oneof }) => oneof.includes(key))?.oneof ?? []
+    const group = groups.find(({ oneof }) => oneof.includes(key))?.oneof
     const field: SchemaField = {
       key,
       name: snake(key),
       type,
       repeated: rule === 'repeated',
       isMap: keyType !== undefined,
-      rivals: group.filter((other) => other !== key),
+      inOneof: group !== undefined,
+      rivals: group?.filter((other) => other !== key) ?? [],
     }
     fields.set(field.name, field).set(jsonName(field.name), field)
   }

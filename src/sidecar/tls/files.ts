@@ -54,6 +54,11 @@ const CIPHERS_12 = [
 ]
 const CURVES = ['X25519', 'P-256', 'P-384', 'P-521']
 
+/** One entry may have several, with commas between them, as in Envoy. */
+export function alpnOf(common: CommonContext | null | undefined): string[] {
+  return (common?.alpnProtocols ?? []).flatMap((text) => text.split(','))
+}
+
 /** `null`: nothing in it is by files, so the mesh's own identity is meant. */
 export function compileFileTls(common: CommonContext | null | undefined): FileTls | null {
   if (common === null || common === undefined) return null

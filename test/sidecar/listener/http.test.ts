@@ -14,6 +14,7 @@ import {
   TestCredentials,
   weighted,
 } from '../../helpers/data-plane.ts'
+import { EXTENSION, pack } from '../../../src/xds/type-urls.ts'
 
 /** A plane with one outbound listener in front of `handler`. */
 async function front(test: Test, handler: http.RequestListener, action: object = {}) {
@@ -317,7 +318,7 @@ void t.test('retries on connect failure go to another host; exhausted, they say 
   const retryPolicy = {
     retryOn: 'connect-failure,refused-stream',
     numRetries: { value: 2 },
-    retryHostPredicate: [{ name: 'envoy.retry_host_predicates.previous_hosts' }],
+    retryHostPredicate: [{ typedConfig: pack(EXTENSION.previousHosts, {}) }],
     hostSelectionRetryMaxAttempts: 5,
   }
   const { plane, records, port } = createPlane()

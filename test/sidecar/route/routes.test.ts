@@ -145,7 +145,10 @@ void t.test('what cannot be honoured is refused when it is compiled', async (t) 
     /regular expression/,
   )
   t.throws(() => compileRoutes(one({ match: {}, route: { cluster: 'c' } }), clusters), /neither prefix/)
-  t.throws(() => compileRoutes(one({ match: { prefix: '/' } }), clusters), /no action/)
+  t.throws(
+    () => compileRoutes(one({ match: { prefix: '/' } }), clusters),
+    /needs one of route, redirect, direct_response/,
+  )
   t.throws(() => compileRoutes(one({ match: { prefix: '/' }, route: {} }), clusters), /no cluster/)
   for (const status of [0, 100, 199, 601])
     t.throws(() => compileRoutes(one({ match: { prefix: '/' }, directResponse: { status } }), clusters), /200 to 600/)
@@ -168,8 +171,13 @@ void t.test('weights, redirects', async (t) => {
     [{ hostRedirect: 'b' }, 'http', 'a:8080', '/p', 'http://b/p'],
     [{ schemeRedirect: 'https', portRedirect: 443 }, 'http', 'a:80', '/p', 'https://a/p'],
     [{ prefixRewrite: '/v2/' }, 'http', 'a', '/v1/x?y', 'http://a/v2/x?y'],
+    [{ httpsRedirect: true }, 'http', 'a', '/p?q', 'https://a/p?q'],
+    [{ httpsRedirect: true }, 'http', 'a:80', '/p', 'https://a/p'],
+    [{ httpsRedirect: true }, 'http', 'a:8080', '/p', 'https://a:8080/p'],
   ] as const) {
     const action = compile({ match: { prefix: '/v1/' }, redirect })
     t.equal(action.kind === 'redirect' ? redirectLocation(action, scheme, authority, path) : '', location)
   }
+  const byRegex = compile({ match: { safeRegex: { regex: '/v1/.*' } }, redirect: { prefixRewrite: '/v2' } })
+  t.equal(byRegex.kind === 'redirect' ? redirectLocation(byRegex, 'http', 'a', '/v1/x?y') : '', 'http://a/v2?y')
 })

@@ -142,7 +142,7 @@ t.test('HTTP/2 on both sides of a hop with certificates from files', async (t) =
   const options = { typed_extension_protocol_options: { [upstream]: auto } }
   const down = tlsSocket('downstreamTls', {
     require_client_certificate: true,
-    common_tls_context: commonTls(folder, 'server', 'client', { alpn_protocols: ['h2', 'http/1.1'] }),
+    common_tls_context: commonTls(folder, 'server', 'client', { alpn_protocols: ['h2,http/1.1'] }),
   })
   const server = await startProxy(t, bootstrap([httpListener('in', 'app', down)], [cluster('app', app)]))
   const up = tlsSocket('upstreamTls', { common_tls_context: commonTls(folder, 'client', 'server') })
@@ -202,19 +202,52 @@ t.test('TCP: TLS goes through by its server name, still encrypted', async (t) =>
     name: 'tls',
     address: at(0),
     listener_filters: [{ name: 'inspector', typed_config: { '@type': TYPE.tlsInspector } }],
-    filter_chains: [chain(['one.example.com'], 'one'), chain(['*.two.example.com'], 'two')],
+    filter_chains: [chain(['One.example.com'], 'one'), chain(['*.two.example.com'], 'two')],
   }
+  const unsaid = { ...listener, name: 'unsaid', listener_filters: [] }
   const named = { type: 'STRICT_DNS' }
   const { ports: bound } = await startProxy(
     t,
-    bootstrap([listener], [cluster('one', ports[0] ?? 0), cluster('two', ports[1] ?? 0, named)]),
+    bootstrap([listener, unsaid], [cluster('one', ports[0] ?? 0), cluster('two', ports[1] ?? 0, named)]),
   )
-  const port = bound.get('tls') ?? 0
-  const ask = (name: string) => curl(['-k', '--resolve', `${name}:${port}:127.0.0.1`, `https://${name}:${port}/`])
+  const ask = (name: string, port = bound.get('tls') ?? 0) =>
+    curl(['-k', '--resolve', `${name}:${port}:127.0.0.1`, `https://${name}:${port}/`])
   t.same(await ask('one.example.com'), { code: 0, body: 'one' })
+  t.same(await ask('one.example.com', bound.get('unsaid')), { code: 0, body: 'one' }, 'inspected without being told')
   t.same(await ask('a.two.example.com'), { code: 0, body: 'two' })
   t.not((await ask('three.example.com')).code, 0, 'no chain is for it')
 })
+
+t.test(
+  'an answer of its own that can have no body has no length; a name has the addresses of its family',
+  async (t) => {
+    if (!requireTool(t, 'curl')) return
+    const app = await startApp(t, (_q, s) => s.end('app'))
+    const named = (name: string, dns_lookup_family: string): Record<string, unknown> => {
+      const endpoint = { address: { socket_address: { address: 'localhost', port_value: app } } }
+      const assignment = { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint }] }] }
+      return cluster(name, 0, { type: 'STRICT_DNS', dns_lookup_family, load_assignment: assignment })
+    }
+    const routes = [
+      { match: { path: '/none' }, direct_response: { status: 204 } },
+      { match: { path: '/four' }, route: { cluster: 'four' } },
+      { match: { path: '/six' }, route: { cluster: 'six' } },
+    ]
+    const listener = httpListener(
+      'in',
+      '',
+      {},
+      { route_config: { virtual_hosts: [{ name: 'v', domains: ['*'], routes }] } },
+    )
+    const { ports } = await startProxy(t, bootstrap([listener], [named('four', 'V4_ONLY'), named('six', 'V6_ONLY')]))
+    const port = ports.get('in') ?? 0
+    const { body } = await curl(['-i', `http://127.0.0.1:${port}/none`])
+    t.match(body, /^HTTP\/1\.1 204 /)
+    t.notMatch(body, /content-length/i)
+    t.same(await get(port, '/four'), { status: 200, body: 'app' })
+    t.equal((await get(port, '/six')).status, 503, 'the program listens on IPv4')
+  },
+)
 
 t.test('a chain serves as many connections as its limit says', async (t) => {
   const app = await startApp(t, (_q, s) => s.end('x'))
@@ -249,6 +282,7 @@ t.test('flags: what is checked only, what is refused, what is taken already', as
   t.match(await runFlags(['-c', join(folder, 'none.yaml')]), { code: 65, stderr: /cannot be read/ })
   t.match(await runFlags(['-c', good, '--concurrency', '2']), { code: 64, stderr: /start several/ })
   t.match(await runFlags(['-c', good, '--drain-time-s', '-1']), { code: 64 })
+  t.match(await runFlags(['-c', good, '--drain-time-s=']), { code: 64, stderr: /must be whole seconds/ })
   t.match(await runFlags(['--validate']), { code: 64, stderr: /-c FILE is missing/ })
   const taken = await startApp(t, (_q, s) => s.end())
   const busy = join(folder, 'busy.json')
@@ -257,4 +291,8 @@ t.test('flags: what is checked only, what is refused, what is taken already', as
     JSON.stringify(bootstrap([{ ...httpListener('in', 'app'), address: at(taken) }], [cluster('app', 1)])),
   )
   t.match(await runFlags(['-c', busy]), { code: 1, stderr: /in: 127\.0\.0\.1:\d+: .*EADDRINUSE/ })
+  const logged = { access_log: [{ name: 'file', typed_config: { '@type': TYPE.fileLog, path: folder } }] }
+  const lost = join(folder, 'lost.json')
+  writeFileSync(lost, JSON.stringify(bootstrap([httpListener('in', 'app', {}, logged)], [cluster('app', 1)])))
+  t.match(await runFlags(['-c', lost]), { code: 1, stderr: /in: EISDIR: / }, 'a log that would lose every line')
 })
