@@ -5,35 +5,39 @@
  */
 import { writeFileSync } from 'node:fs'
 import os from 'node:os'
-import { parseArgs } from 'node:util'
+import { endWithUsage, flagsOf, wholeFlag } from '../helpers/flags.ts'
 import { ProxyChain } from './chain.ts'
 import { peakPerSecond } from './peak.ts'
 import { runRow, table } from './row.ts'
 import { ROWS } from './rows.ts'
 
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: ROWS.map((row) => row.number).join(',') },
-    short: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-  },
-})
+const ALL = ROWS.map((row) => row.number)
+const USAGE = `npm run faults -- [FLAGS]
 
-/** `2,4,13-17` as numbers. */
+  --rows 4,15-17   only these rows; there are ${ALL.join(', ')}
+  --short          ends within four minutes
+  --seed N         of what is drawn at random (default: by the time)
+  --json FILE      the figures, for programs
+`
+
+const values = flagsOf(USAGE, {
+  rows: { type: 'string', default: ALL.join(',') },
+  short: { type: 'boolean', default: false },
+  json: { type: 'string' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+})
+const seed = wholeFlag(USAGE, '--seed', values.seed)
+
+/** `2,4,13-17` as numbers, of which each part must name some. */
 function numbersOf(text: string): number[] {
   return text.split(',').flatMap((part) => {
-    const [from = NaN, to = from] = part.split('-').map(Number)
-    return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+    const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? []
+    const some = ALL.filter((n) => n >= Number(from) && n <= Number(to))
+    return some.length > 0 ? some : endWithUsage(`no such row: ${part}`, USAGE)
   })
 }
 
 const chosen = numbersOf(values.rows)
-const unknown = chosen.filter((n) => !ROWS.some((row) => row.number === n))
-if (unknown.length > 0 || chosen.length === 0) {
-  process.stderr.write(`no such row: ${unknown.join(', ')} (there are ${ROWS.map((row) => row.number).join(', ')})\n`)
-  process.exit(64)
-}
 
 /** The plan's base load, where the machine can bear it. */
 const BASE_PER_SECOND = 1000
@@ -50,11 +54,11 @@ const machine = {
   load1m: os.loadavg()[0],
 }
 process.stdout.write(
-  `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; peak of the chain ${Math.round(peak)} requests/s, base load ${ratePerSecond}, seed ${values.seed}\n\n`,
+  `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; peak of the chain ${Math.round(peak)} requests/s, base load ${ratePerSecond}, seed ${seed}\n\n`,
 )
 const results = []
 for (const row of ROWS.filter(({ number }) => chosen.includes(number))) {
-  const context = { short: values.short, ratePerSecond, peakPerSecond: peak, seed: Number(values.seed) }
+  const context = { short: values.short, ratePerSecond, peakPerSecond: peak, seed }
   const result = await runRow(row, context)
   results.push(result)
   process.stdout.write(`${table(result)}\n`)
@@ -66,6 +70,6 @@ process.stdout.write(
 if (values.json !== undefined)
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, short: values.short, seed: Number(values.seed), peak, ratePerSecond, results }, null, 2)}\n`,
+    `${JSON.stringify({ machine, short: values.short, seed, peak, ratePerSecond, results }, null, 2)}\n`,
   )
 process.exit(failed.length === 0 ? 0 : 1)

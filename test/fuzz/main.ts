@@ -7,25 +7,32 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { flagsOf, wholeFlag } from '../helpers/flags.ts'
 import { type Chain, startChain } from './chain.ts'
 import { liveHeapBytes } from './heap.ts'
 import { fuzzHttp1 } from './http1.ts'
 import { fuzzLive } from './http2-live.ts'
 import { fuzzSessions } from './http2-session.ts'
 
-const { values } = parseArgs({
-  options: {
-    short: { type: 'boolean', default: false },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
-    h1: { type: 'string' },
-    h2: { type: 'string' },
-    json: { type: 'string' },
-  },
+const USAGE = `npm run fuzz -- [FLAGS]
+
+  --short       50,000 messages and 5,000 frame sequences, not 1,000,000 and 100,000
+  --h1 N        so many HTTP/1.1 messages
+  --h2 N        so many HTTP/2 frame sequences
+  --seed N      the same seed makes the same bytes (default: by the time)
+  --json FILE   the figures, for programs
+`
+
+const values = flagsOf(USAGE, {
+  short: { type: 'boolean', default: false },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+  h1: { type: 'string' },
+  h2: { type: 'string' },
+  json: { type: 'string' },
 })
-const seed = Number(values.seed)
-const h1 = Number(values.h1 ?? (values.short ? 50_000 : 1_000_000))
-const h2 = Number(values.h2 ?? (values.short ? 5000 : 100_000))
+const seed = wholeFlag(USAGE, '--seed', values.seed)
+const h1 = wholeFlag(USAGE, '--h1', values.h1 ?? (values.short ? '50000' : '1000000'))
+const h2 = wholeFlag(USAGE, '--h2', values.h2 ?? (values.short ? '5000' : '100000'))
 /** Of the frame sequences, so many go against proxies that run, over sockets. */
 const LIVE_SHARE = 0.1
 /** Tables of names and of seen methods fill at first; what grows after that is a leak. */

@@ -18,6 +18,8 @@ export interface ListenerStat {
   /** The first one, as configured; with the port really bound. */
   address: string
   numAddresses: number
+  /** All of them. */
+  addresses: readonly string[]
   bound: boolean
   connections: number
 }
@@ -117,13 +119,12 @@ export class ListenerSet {
   stats(): ListenerStat[] {
     const rows = [...this.#active].map(([name, listener]): ListenerStat => {
       const { labels, isBound, numConnections } = listener
-      return { name, address: labels[0]!, numAddresses: labels.length, bound: isBound, connections: numConnections }
+      return statOf(name, labels, isBound, numConnections)
     })
     for (const name of this.#unbound.keys()) {
       const addresses = this.#planned.get(name)?.spec.addresses
       if (this.#active.has(name) || addresses === undefined) continue
-      const address = addressLabel(addresses[0]!)
-      rows.push({ name, address, numAddresses: addresses.length, bound: false, connections: 0 })
+      rows.push(statOf(name, addresses.map(addressLabel), false, 0))
     }
     return rows
   }
@@ -207,4 +208,8 @@ export class ListenerSet {
     this.#draining.add(listener)
     this.#options.onChange()
   }
+}
+
+function statOf(name: string, addresses: readonly string[], bound: boolean, connections: number): ListenerStat {
+  return { name, address: addresses[0]!, numAddresses: addresses.length, addresses, bound, connections }
 }

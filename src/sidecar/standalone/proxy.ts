@@ -91,7 +91,9 @@ export class StandaloneProxy {
   /** What it listens on, with the ports really bound. */
   addresses(): { name: string; address: string }[] {
     const { admin } = this.#bootstrap
-    const rows = this.#dataPlane.listenerStats().map(({ name, address }) => ({ name: `listener ${name}`, address }))
+    const rows = this.#dataPlane
+      .listenerStats()
+      .flatMap(({ name, addresses }) => addresses.map((address) => ({ name: `listener ${name}`, address })))
     if (admin === null || this.#admin === null) return rows
     const bound = 'path' in admin ? admin : { ...admin, port: this.#admin.port }
     return [...rows, { name: 'admin', address: addressLabel(bound) }]
