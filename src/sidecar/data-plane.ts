@@ -29,6 +29,7 @@ import type { RouteCell } from './route/table.ts'
 import type { ProxyContext } from './stream/context.ts'
 import { encodePeerMetadata } from './stream/peer-metadata.ts'
 import { createAcceptor, createTlsDialer } from './tls-links.ts'
+import type { FileTls } from './tls/files.ts'
 import { FileStore } from './tls/file-store.ts'
 import type { Workload } from './workload.ts'
 
@@ -238,6 +239,11 @@ export class DataPlane {
   /** Listeners that should be bound and are not, each with the reason. */
   unbound(): string[] {
     return this.#listeners.unbound()
+  }
+
+  /** Reads certificate files that handshakes would only read when they come. Throws where one is not usable. */
+  loadCertificates(all: readonly FileTls[]): void {
+    for (const tls of all) this.#files.get(tls)
   }
 
   /** Files of certificates that are in use. */

@@ -30,6 +30,8 @@ export interface Standalone {
   admin: Address | null
   clusters: Cluster[]
   listeners: Listener[]
+  /** All that TLS is made of, on both sides. */
+  tls: readonly FileTls[]
 }
 
 const TOP: Origin = { path: '', at: { line: 1, column: 1 } }
@@ -46,6 +48,7 @@ class Checker {
   readonly #bootstrap: Bootstrap
   readonly #faults: Fault[]
   readonly #bound = new Set<string>()
+  readonly #tls: FileTls[] = []
 
   constructor(root: NonNullable<ReturnType<typeof readTree>['root']>) {
     this.#bootstrap = this.#decoder.bootstrap(root)
@@ -68,7 +71,10 @@ class Checker {
     const nodeId = node?.id || 'unknown'
     if (!NODE_ID.test(nodeId)) this.#fault(this.#origin(node ?? {}, 'id'), 'must be visible ASCII characters')
     if (this.#faults.length > 0) return { bootstrap: null, faults: this.#faults }
-    return { bootstrap: { nodeId, self: selfOf(node), admin: address, clusters, listeners }, faults: [] }
+    return {
+      bootstrap: { nodeId, self: selfOf(node), admin: address, clusters, listeners, tls: this.#tls },
+      faults: [],
+    }
   }
 
   #checkCluster(cluster: Cluster, at: Origin): void {
@@ -118,6 +124,7 @@ class Checker {
     }
     try {
       loadTls(files)
+      this.#tls.push(files)
     } catch (error) {
       this.#fault(at, (error as Error).message)
     }

@@ -83,6 +83,8 @@ export class StandaloneProxy {
     const refused = [...this.#dataPlane.setClusters(clusters), ...(await this.#dataPlane.setListeners(listeners))]
     if (refused.length > 0) throw new Error(refused.map(({ name, detail }) => `${name}: ${detail}`).join('\n'))
     await this.#admin?.start()
+    // before any handshake wants them: what is good now must be there when a file is not good later
+    this.#dataPlane.loadCertificates(this.#bootstrap.tls)
     this.#watched = this.#dataPlane.certificateFiles()
     for (const file of this.#watched)
       watchFile(file, { interval: WATCH_INTERVAL_MS, persistent: false }, () => this.#reloadSoon())
