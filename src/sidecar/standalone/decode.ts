@@ -7,6 +7,7 @@ import { nearest } from '../../lib/nearest.ts'
 import type { Codec, envoy } from '../../xds/generated/xds.js'
 import { type Any, EXTENSION } from '../../xds/type-urls.ts'
 import type { Fault, Place } from './fault.ts'
+import { notSupported } from './remedies.ts'
 import { brokenRules } from './rules.ts'
 import { decodeScalar, Mismatch, WELL_KNOWN } from './scalars.ts'
 import { enumValues, messageSchema, type MessageSchema, type SchemaField, snake } from './schema.ts'
@@ -160,7 +161,7 @@ function joined(path: string, name: string): string {
 }
 
 function whyNot(schema: MessageSchema, name: string): string {
-  if (schema.unsupported.has(name)) return 'not supported'
+  if (schema.unsupported.has(name)) return notSupported(schema.name, snake(name))
   const names = [...new Set([...schema.fields.values()].map((f) => f.name))]
   const guess =
     nearest(name, names) ??

@@ -7,6 +7,8 @@ import { presetUnpacked } from '../../xds/type-urls.ts'
 import type { Decoder, Origin } from './decode.ts'
 import type { Fault } from './fault.ts'
 import { isAlwaysDone, whyRefused } from './limits.ts'
+import { notSupported } from './remedies.ts'
+import { snake } from './schema.ts'
 import { isForPeople } from './without-effect.ts'
 
 export class Observer {
@@ -58,7 +60,7 @@ export class Observer {
       const isHonoured = isElement || reads?.has(key) === true || isAlwaysDone(type, key)
       const message = isHonoured
         ? whyRefused(type, key, value as Record<string, unknown>, origin.path)
-        : 'not supported'
+        : notSupported(type, snake(key))
       if (message !== undefined) return [{ ...origin, message }]
       return this.#isOurs(child) ? this.refused(child) : []
     })

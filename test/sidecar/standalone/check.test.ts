@@ -93,7 +93,11 @@ const REFUSALS: [string, (config: Json) => void, RegExp][] = [
     (c) => (c['static_resource'] = {}),
     /^static_resource: there is no such field; did you mean "static_resources"\?$/,
   ],
-  ['a field that Envoy has and we have not', (c) => (c['layered_runtime'] = {}), /^layered_runtime: not supported$/],
+  [
+    'a field that Envoy has and we have not',
+    (c) => (c['layered_runtime'] = {}),
+    /^layered_runtime: not supported: limits stand in listeners and clusters$/,
+  ],
   [
     'the same in an extension',
     (c) => (manager(c)['server_header_transformation'] = 'PASS_THROUGH'),
@@ -103,6 +107,11 @@ const REFUSALS: [string, (config: Json) => void, RegExp][] = [
     'a field that is compiled for the mesh and that nobody reads',
     (c) => (manager(c)['set_current_client_cert_details'] = { uri: true }),
     at(MANAGER, '.set_current_client_cert_details: not supported'),
+  ],
+  [
+    'a field with a younger one beside it',
+    (c) => (route(c)['match'] = { prefix: '/', headers: [{ name: 'x', exact_match: 'y' }] }),
+    /exact_match: not supported: use string_match$/,
   ],
   [
     'the other value of a field that is honoured with one',
@@ -390,8 +399,8 @@ static_resources:
 `
   t.equal(
     faultText('f.yaml', checkBootstrap(text).faults),
-    `f.yaml:2:3: admin.access_log_path: not supported
-f.yaml:6:18: static_resources.clusters[0].dns_refresh_rate: not supported
+    `f.yaml:2:3: admin.access_log_path: not supported: its requests are not logged; leave it out
+f.yaml:6:18: static_resources.clusters[0].dns_refresh_rate: not supported: names are resolved when a connection is made; leave it out
 f.yaml:9:7: static_resources.clusters[1].alt_stat_nam: there is no such field; did you mean "alt_stat_name"?
 `,
   )
