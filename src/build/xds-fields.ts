@@ -89,7 +89,7 @@ export const XDS_FIELDS: Record<string, string> = {
   'envoy.extensions.filters.http.router.v3.Router': '',
   'envoy.config.accesslog.v3.AccessLog': 'name typed_config',
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path log_format',
-  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': '',
+  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
   'envoy.config.core.v3.SubstitutionFormatString': 'text_format_source json_format',
 
   // access rules

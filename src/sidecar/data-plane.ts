@@ -23,7 +23,7 @@ import { ListenerSet, type ListenerStat } from './listener/listeners.ts'
 import type { Opening } from './listener/proxy-header.ts'
 import type { IpAddress } from './pool/address.ts'
 import type { Dialer } from './pool/dial.ts'
-import type { CredentialSource, Rejection, TelemetrySink } from './ports.ts'
+import type { CredentialSource, LogSpec, Rejection, TelemetrySink } from './ports.ts'
 import { compileRoutes } from './route/compile.ts'
 import type { RouteCell } from './route/table.ts'
 import type { ProxyContext } from './stream/context.ts'
@@ -57,7 +57,7 @@ export interface DataPlaneOptions {
   credentials: CredentialSource
   telemetry: TelemetrySink
   /** Who is told of what goes through a listener that names access logs; absent: `telemetry`, whose log is the mesh's. */
-  accessLogs?: (files: readonly string[]) => TelemetrySink
+  accessLogs?: (logs: readonly LogSpec[]) => TelemetrySink
   self: Workload
   nodeId: string
   /** Whose a connection to another proxy is that serves several clients; absent: the address in the node ID. */

@@ -4,6 +4,7 @@
  * Interfaces only, so that each side can be tested with the other replaced.
  */
 import type { Exchange } from './exchange.ts'
+import type { PutLine } from './telemetry/log-format.ts'
 
 /** A key, its certificate and the roots, of one generation; immutable. */
 export interface Credential {
@@ -24,6 +25,14 @@ export interface CredentialSource {
   current(): Credential | undefined
   /** Calls back at every new generation; returns the function that stops it. */
   onChange(listener: (credential: Credential) => void): () => void
+}
+
+/** An access log that a listener asks for. */
+export interface LogSpec {
+  /** `-` is standard output. */
+  file: string
+  /** Its own format; the usual one else. */
+  putLine?: PutLine
 }
 
 export interface TelemetrySink {

@@ -15,7 +15,8 @@ import type { RouteCell } from '../route/table.ts'
 import { envoy } from '../../xds/generated/xds.js'
 import { HTTP_PROXY_ROUTE } from '../../xds/names.ts'
 import { EXTENSION, typedConfigOf, unpack } from '../../xds/type-urls.ts'
-import type { TelemetrySink } from '../ports.ts'
+import type { LogSpec, TelemetrySink } from '../ports.ts'
+import { compileJsonFormat, compileTextFormat, type PutLine } from '../telemetry/log-format.ts'
 import { addressLabel } from '../pool/address.ts'
 import type { BindAddress } from './binding.ts'
 import type { ChainTls, FilterChain, ListenerSpec } from './filter-chain.ts'
@@ -30,8 +31,8 @@ type XdsTcpProxy = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
 export interface ListenerRefs {
   proxy: ProxyContext
   clusters: Clusters
-  /** Who is told of what goes through a listener that writes to these files; `-` is standard output. */
-  telemetry(logFiles: readonly string[]): TelemetrySink
+  /** Who is told of what goes through a listener that writes these logs. */
+  telemetry(logs: readonly LogSpec[]): TelemetrySink
   /** The cell of a route configuration that RDS brings. */
   routes(name: string): RouteCell
   /** A cell for one that stands in the listener itself. */
@@ -220,14 +221,24 @@ function clientCertOf(forward: number, inbound: boolean): HttpSettings['clientCe
 }
 
 function withLogs(refs: ListenerRefs, logs: readonly envoy.config.accesslog.v3.AccessLog[]): ProxyContext {
-  const files = logs.map((log) => {
+  const specs = logs.map((log): LogSpec => {
     const config = typedConfigOf('access log', log)
     const file = unpack(EXTENSION.fileAccessLog, config)
-    const path = file?.path ?? (unpack(EXTENSION.stdoutAccessLog, config) ? STDOUT : '')
+    const stdout = unpack(EXTENSION.stdoutAccessLog, config)
+    const path = file?.path ?? (stdout ? STDOUT : '')
     if (path === '') throw new Error(`access log ${config.typeUrl ?? ''} is not supported, or has no path`)
-    return path === STDOUT ? '-' : path
+    const putLine = compileFormat((file ?? stdout)?.logFormat)
+    return { file: path === STDOUT ? '-' : path, ...(putLine === undefined ? {} : { putLine }) }
   })
-  return files.length === 0 ? refs.proxy : { ...refs.proxy, telemetry: refs.telemetry(files) }
+  return specs.length === 0 ? refs.proxy : { ...refs.proxy, telemetry: refs.telemetry(specs) }
+}
+
+function compileFormat(format: envoy.config.core.v3.SubstitutionFormatString | null | undefined): PutLine | undefined {
+  if (format?.jsonFormat) return compileJsonFormat(format.jsonFormat)
+  const text = format?.textFormatSource
+  if (!text) return undefined
+  if (typeof text.inlineString !== 'string') throw new Error('a format needs an inline_string')
+  return compileTextFormat(text.inlineString)
 }
 
 function compileTcp(

@@ -10,7 +10,7 @@ import { pack, RESOURCE_CODEC, TYPE_URL, type XdsType } from '../../xds/type-url
 import { AdminServer } from '../admin/server.ts'
 import { DataPlane } from '../data-plane.ts'
 import { addressLabel } from '../pool/address.ts'
-import type { CredentialSource, TelemetrySink } from '../ports.ts'
+import type { CredentialSource, LogSpec, TelemetrySink } from '../ports.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { Held } from '../xds-client/snapshot.ts'
@@ -37,7 +37,9 @@ export class StandaloneProxy {
   readonly #log: Log
   readonly #dataPlane: DataPlane
   readonly #telemetry: Telemetry
-  readonly #logs = new Map<string, AccessLog>()
+  readonly #logs: AccessLog[] = []
+  /** Of the usual format: listeners that name the same file share it. */
+  readonly #shared = new Map<string, AccessLog>()
   readonly #admin: AdminServer | null
   #watched: string[] = []
   #reloadTimer: NodeJS.Timeout | undefined
@@ -51,7 +53,7 @@ export class StandaloneProxy {
     this.#dataPlane = new DataPlane({
       credentials: NO_IDENTITY,
       telemetry: this.#telemetry,
-      accessLogs: (files) => this.#sinkFor(files),
+      accessLogs: (logs) => this.#sinkFor(logs),
       self,
       nodeId,
       maxConnectionsPerSource,
@@ -117,7 +119,7 @@ export class StandaloneProxy {
     clearTimeout(this.#reloadTimer)
     for (const file of this.#watched) unwatchFile(file)
     await this.#admin?.close()
-    await Promise.all([...this.#logs.values()].map((log) => log.close()))
+    await Promise.all(this.#logs.map((log) => log.close()))
   }
 
   /** Certificate and key are written one after the other. */
@@ -128,13 +130,14 @@ export class StandaloneProxy {
     }, 100).unref()
   }
 
-  #sinkFor(files: readonly string[]): TelemetrySink {
-    const logs = files.map((file) => {
-      let log = this.#logs.get(file)
+  #sinkFor(specs: readonly LogSpec[]): TelemetrySink {
+    const logs = specs.map(({ file, putLine }) => {
+      let log = putLine === undefined ? this.#shared.get(file) : undefined
       if (log === undefined) {
         checkWritable(file)
-        log = new AccessLog(file)
-        this.#logs.set(file, log)
+        log = new AccessLog(file, putLine)
+        this.#logs.push(log)
+        if (putLine === undefined) this.#shared.set(file, log)
       }
       return log
     })

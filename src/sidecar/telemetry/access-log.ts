@@ -1,5 +1,5 @@
 /**
- * The access log. In: ended exchanges. Out: one line each, in Istio's default text format, to a file or standard
+ * The access log. In: ended exchanges. Out: one line each, in Istio's default text format or one of log-format.ts, to a file or standard
  * output. Lines are bytes in one buffer that goes to sonic-boom when it is nearly full or 100 ms old; a disk that
  * does not keep up costs lines (counted), never a request's time.
  *
@@ -10,6 +10,7 @@
 import sonicBoom from 'sonic-boom'
 import type { Exchange } from '../exchange.ts'
 import { LineBuffer } from './line-buffer.ts'
+import type { PutLine } from './log-format.ts'
 
 const { SonicBoom } = sonicBoom
 
@@ -24,13 +25,15 @@ export class AccessLog {
   dropped = 0
   readonly #sink: InstanceType<typeof SonicBoom>
   readonly #buffer = new LineBuffer()
+  readonly #putLine: PutLine
   #linesInBuffer = 0
   #linesHandedOver = 0
   #flushTimer: NodeJS.Timeout | undefined
   #closed = false
 
   /** `-` is standard output. The file is appended to, 0600, its folders made. */
-  constructor(file: string) {
+  constructor(file: string, putLine: PutLine = putDefault) {
+    this.#putLine = putLine
     this.#sink = new SonicBoom({
       ...(file === '-' ? { fd: 1 } : { dest: file, mkdir: true, mode: 0o600 }),
       contentMode: 'buffer',
@@ -48,7 +51,7 @@ export class AccessLog {
       return
     }
     if (this.#buffer.isNearlyFull()) this.flush()
-    putLine(this.#buffer, x)
+    this.#putLine(this.#buffer, x)
     this.#linesInBuffer++
     this.#flushTimer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS).unref()
   }
@@ -89,7 +92,7 @@ export class AccessLog {
   }
 }
 
-function putLine(out: LineBuffer, x: Exchange): void {
+function putDefault(out: LineBuffer, x: Exchange): void {
   out.putRaw('[')
   out.putTime(x.startEpochMs)
   out.putRaw('] "')

@@ -50,6 +50,16 @@ export class LineBuffer {
     this.#putEscaped(value, SPACE + 1)
   }
 
+  /** Within a text of JSON: what would end it is written as `\u00NN`. */
+  putJsonText(value: string): void {
+    const end = Math.min(value.length, MAX_FIELD_BYTES)
+    for (let i = 0; i < end; i++) {
+      const c = value.charCodeAt(i)
+      if (c >= SPACE && c <= LAST_PRINTABLE && c !== QUOTE && c !== BACKSLASH) this.#bytes[this.#at++] = c
+      else this.putRaw(`\\u00${c.toString(16).padStart(2, '0')}`)
+    }
+  }
+
   /** hot: one pass, no slices. */
   #putEscaped(value: string, firstAllowed: number): void {
     const bytes = this.#bytes

@@ -233,6 +233,7 @@ const REFUSALS: [string, (config: Json) => void, RegExp][] = [
 ]
 
 const RETRIES = (more: Json): Json => ({ cluster: 'app', retry_policy: { retry_on: '5xx', ...more } })
+const logText = (text: string): Json => ({ text_format_source: { inline_string: text } })
 const hosts = (c: Json): Json[] => (manager(c)['route_config'] as { virtual_hosts: Json[] }).virtual_hosts
 const answer = (c: Json, direct: Json): unknown =>
   Object.assign(route(c), { route: undefined, direct_response: direct })
@@ -281,6 +282,28 @@ const NOT_IN_SILENCE: typeof REFUSALS = [
     'a body where there can be none',
     (c) => answer(c, { status: 204, body: { inline_string: 'x' } }),
     /direct_response\.body: an answer with status 204 has no body$/,
+  ],
+  [
+    'a header that no line tells of',
+    (c) =>
+      (manager(c)['access_log'] = [
+        { typed_config: { '@type': TYPE.fileLog, path: '/x', log_format: logText('%REQ(X-OTHER)%') } },
+      ]),
+    at(MANAGER, '.access_log[0].typed_config.log_format.text_format_source.inline_string: %REQ(X-OTHER)% is not supp'),
+  ],
+  [
+    'a format in a file',
+    (c) =>
+      (manager(c)['access_log'] = [
+        {
+          typed_config: {
+            '@type': TYPE.fileLog,
+            path: '/x',
+            log_format: { text_format_source: { filename: '/format' } },
+          },
+        },
+      ]),
+    at(MANAGER, '.access_log[0].typed_config.log_format.text_format_source: a format needs an inline_string'),
   ],
   ['a line end in a header', (c) => redirect(c, { host_redirect: 'a\r\nb' }), /host_redirect: must have no line ends/],
   ['a scheme', (c) => redirect(c, { scheme_redirect: 'h s' }), /scheme_redirect: is no scheme/],

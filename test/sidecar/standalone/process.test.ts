@@ -48,7 +48,14 @@ t.test('plain HTTP: a port of the system, an access log, the admin interface ove
     else s.end(`hello ${q.url}`)
   })
   const log = join(t.testdir(), 'access.log')
-  const logged = { access_log: [{ name: 'file', typed_config: { '@type': TYPE.fileLog, path: log } }] }
+  const formatted = join(t.testdirName, 'short.log')
+  const asJson = { json_format: { path: '%REQ(:PATH)%', code: '%RESPONSE_CODE%' } }
+  const logged = {
+    access_log: [
+      { name: 'file', typed_config: { '@type': TYPE.fileLog, path: log } },
+      { name: 'short', typed_config: { '@type': TYPE.fileLog, path: formatted, log_format: asJson } },
+    ],
+  }
   const config = {
     ...bootstrap([httpListener('in', 'app', {}, logged)], [cluster('app', app)]),
     node: { id: 'n1', cluster: 'c1' },
@@ -77,6 +84,7 @@ t.test('plain HTTP: a port of the system, an access log, the admin interface ove
   t.same(await slow, { status: 200, body: 'slow' }, 'what is under way is finished')
   t.same(await exited, [0, null])
   t.match(readFileSync(log, 'utf8'), /"GET \/x HTTP\/1\.1" 200 [^]*"GET \/slow HTTP\/1\.1" 200 /)
+  t.match(readFileSync(formatted, 'utf8'), /^{"path":"\/x","code":200}\n[^]*{"path":"\/slow","code":200}\n$/)
 })
 
 t.test('a mutual TLS pair by certificate files; who has none, or another name, is refused', async (t) => {

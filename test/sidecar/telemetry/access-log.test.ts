@@ -4,12 +4,13 @@ import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Exchange } from '../../../src/sidecar/exchange.ts'
 import { AccessLog } from '../../../src/sidecar/telemetry/access-log.ts'
+import { compileJsonFormat, compileTextFormat, type PutLine } from '../../../src/sidecar/telemetry/log-format.ts'
 
 const START = Date.UTC(2026, 0, 31, 12, 0, 0, 7)
 
 /** The lines written for these exchanges. */
-async function lines(file: string, exchanges: Partial<Exchange>[]): Promise<string[]> {
-  const log = new AccessLog(file)
+async function lines(file: string, exchanges: Partial<Exchange>[], putLine?: PutLine): Promise<string[]> {
+  const log = new AccessLog(file, putLine)
   for (const fields of exchanges) log.write(Object.assign(new Exchange(), { startEpochMs: START }, fields))
   await log.close()
   const text = readFileSync(file, 'latin1')
@@ -136,4 +137,59 @@ t.test('a file that cannot be opened costs lines only', async (t) => {
   await log.close()
   log.write(new Exchange())
   t.ok(log.dropped >= 1)
+})
+
+t.test('a format of its own: text', async (t) => {
+  const line = async (format: string, fields: Partial<Exchange> = REQUEST): Promise<string> => {
+    const [first = ''] = await lines(join(t.testdir(), 'a.log'), [fields], compileTextFormat(`${format}\n`))
+    return first
+  }
+  t.equal(
+    await line('[%START_TIME%] %REQ(:METHOD)% %REQ(x-envoy-original-path?:path)% %RESPONSE_CODE% 100 %% ü'),
+    `[2026-01-31T12:00:00.007Z] GET /version?x=1 200 100 % ${Buffer.from('ü').toString('latin1')}`,
+  )
+  t.equal(await line('%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %REQ(USER-AGENT):4%'), '127.0.0.1 curl')
+  t.equal(await line('%ROUTE_NAME%|%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%', {}), '-|-', 'what is not there')
+  t.equal(await line('"%REQ(USER-AGENT)%"', { userAgent: 'a"\n' }), '"a\\x22\\x0A"', 'no value ends a line')
+})
+
+t.test('a format of its own: JSON, with types', async (t) => {
+  const format = compileJsonFormat({
+    fields: {
+      at: { stringValue: '%START_TIME%' },
+      code: { stringValue: '%RESPONSE_CODE%' },
+      route: { stringValue: '%ROUTE_NAME%' },
+      to: { stringValue: '%REQ(:METHOD)% "%REQ(:PATH)%"' },
+      'ü"': {
+        structValue: { fields: { fixed: { boolValue: true }, n: { numberValue: 1.5 }, none: { nullValue: 0 } } },
+      },
+      took: { stringValue: '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%' },
+      agent: { stringValue: '%REQ(USER-AGENT)%' },
+    },
+  })
+  const fields = { ...REQUEST, routeName: '', upstreamServiceMs: -1, userAgent: 'a"\\\n\xe9' }
+  const [first = '', ...more] = await lines(join(t.testdir(), 'a.log'), [fields], format)
+  t.same(more, [])
+  t.same(JSON.parse(first), {
+    at: '2026-01-31T12:00:00.007Z',
+    code: 200,
+    route: null,
+    to: 'GET "/version?x=1"',
+    'ü"': { fixed: true, n: 1.5, none: null },
+    took: null,
+    agent: fields.userAgent,
+  })
+})
+
+t.test('a format that cannot be filled in is refused', (t) => {
+  for (const [format, why] of [
+    ['%REQ(X-OTHER)%', /^%REQ\(X-OTHER\)% is not supported; there are START_TIME, REQ\(:METHOD\)/],
+    ['%START_TIME(%s)%', /a "%" by itself is written "%%"/],
+    ['50 %', /"50 %": a "%" by itself/],
+    ['%DURATION%'.repeat(21), /more than 20 operators/],
+    ['x'.repeat(5000), /more than 4096 bytes/],
+  ] as const)
+    t.throws(() => compileTextFormat(format), { message: why })
+  t.throws(() => compileJsonFormat({ fields: { a: { listValue: { values: [] } } } }), /lists are not supported/)
+  t.end()
 })
