@@ -101,6 +101,9 @@ function lbPolicyOf(cluster: Cluster): LbPolicy {
 }
 
 function compileMatch(match: SocketMatch): TransportMatch {
+  for (const [key, { stringValue }] of Object.entries(match.match?.fields ?? {}))
+    if (typeof stringValue !== 'string')
+      throw new Error(`${key} must be a text: endpoints are told apart by texts only`)
   return { labels: structLabels(match.match), transport: compileTransport(match.transportSocket) }
 }
 

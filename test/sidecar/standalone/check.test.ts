@@ -305,6 +305,11 @@ const NOT_IN_SILENCE: typeof REFUSALS = [
       ]),
     at(MANAGER, '.access_log[0].typed_config.log_format.text_format_source: a format needs an inline_string'),
   ],
+  [
+    'a label that is no text',
+    (c) => (first(c, 'clusters')['transport_socket_matches'] = [{ name: 'a', match: { tls: true } }]),
+    at(CLUSTER, '.transport_socket_matches[0].match: tls must be a text'),
+  ],
   ['a line end in a header', (c) => redirect(c, { host_redirect: 'a\r\nb' }), /host_redirect: must have no line ends/],
   ['a scheme', (c) => redirect(c, { scheme_redirect: 'h s' }), /scheme_redirect: is no scheme/],
   ['no match', (c) => (route(c)['match'] = {}), /routes\[0\]\.match: needs one of prefix, path, safe_regex/],
