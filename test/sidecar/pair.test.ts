@@ -80,10 +80,14 @@ void t.test('x-forwarded-proto is what the first proxy saw, and what its client 
   const { seen, server, port } = await pair(t, 'STRICT', true)
   await exchangeBytes(port, GET)
   await exchangeBytes(port, GET.replace('Host', 'X-Forwarded-Proto: https\r\nHost'))
-  const socket = meshSocket(server.port('in'), 'istio-http/1.1')
-  socket.write(GET.replace('/x', 'https://server/y'))
-  await once(socket.resume(), 'close')
-  await exchangeBytes(port, GET.replace('/x', 'https://server/y')) // refused: it did not come by TLS
+  const overTls = async (target: string): Promise<void> => {
+    const socket = meshSocket(server.port('in'), 'istio-http/1.1')
+    socket.write(GET.replace('/x', target))
+    await once(socket.resume(), 'close')
+  }
+  await overTls('https://server/y')
+  await overTls('http://server/y') // refused, as the next one: a connection answers for its own scheme
+  await exchangeBytes(port, GET.replace('/x', 'https://server/y'))
   t.same(
     seen.map((headers) => headers['x-forwarded-proto']),
     ['http', 'https', 'https'],

@@ -17,8 +17,9 @@ export function resolveTarget(x: Exchange, target: string, info: ConnectionInfo,
   if (target.charCodeAt(0) === SLASH) path = readPath(x, target, rules)
   else {
     const parsed = parseTarget(x.method, target)
-    // a plaintext listener cannot answer for https
-    if (parsed === undefined || (parsed.scheme === 'https' && info.scheme === 'http')) return false
+    if (parsed === undefined) return false
+    // what the connection is not cannot be answered for
+    if (parsed.form === 'absolute' && parsed.scheme !== info.scheme) return false
     path = parsed.path.charCodeAt(0) === SLASH ? readPath(x, parsed.path, rules) : parsed.path
     // absolute-form replaces Host: two readers must not go by two names
     if (parsed.form === 'absolute') x.authority = parsed.authority
