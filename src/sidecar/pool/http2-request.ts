@@ -133,8 +133,8 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
   /** The events of one read are over. */
   endRead(): void {
     this.isTouched = false
-    if (!this.#over) this.#handler.onReadEnd()
-    else if (this.#isFree) this.#owner.release(this)
+    if (this.#over) this.#release()
+    else this.#handler.onReadEnd()
   }
 
   // ---- the response, from the session
@@ -180,7 +180,14 @@ export class Http2Request implements UpstreamExchange, StreamHandler {
     if (whole) this.#leave(isSent ? null : NO_ERROR)
     this.#handler.onEnd()
     this.#isFree = whole
-    if (whole && !this.isTouched) this.#owner.release(this)
+    if (!this.isTouched) this.#release()
+  }
+
+  /** Once: two exchanges would share what is given back twice. */
+  #release(): void {
+    if (!this.#isFree) return
+    this.#isFree = false
+    this.#owner.release(this)
   }
 
   onReset(_h2: Http2Stream, code: ErrorCode, remote: boolean): void {

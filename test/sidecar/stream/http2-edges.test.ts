@@ -59,6 +59,28 @@ t.test('trailers of a request without a body wait for its connection, too', asyn
   t.match(blocks[1], /x-sum.42/)
 })
 
+t.test('an exchange that ends with trailers that had to wait serves one other at a time', async (t) => {
+  const { sidecar, servers } = await beforeServer(t)
+  const client = H2Peer.connect(t, sidecar.http, [INITIAL_WINDOW_SIZE, 1])
+  client.send(h2.headers(1, request('GET')))
+  await eventually(() => servers.length === 1)
+  const server = servers[0]!
+  await server.frame(h2.FRAME.HEADERS, 1)
+  server.send(h2.headers(1, OK, false), h2.data(1, 'ab'))
+  await server.heard()
+  await client.frame(h2.FRAME.DATA, 1)
+  server.send(h2.headers(1, h2.block([['x-sum', '42']])))
+  await server.heard()
+  client.send(h2.windowUpdate(1, 100))
+  await client.until(() => client.hasEnded(1))
+  client.send(h2.headers(3, request('GET')), h2.headers(5, request('GET')))
+  await server.frame(h2.FRAME.HEADERS, 5)
+  server.send(h2.headers(3, OK), h2.headers(5, OK))
+  await server.heard()
+  await client.heard()
+  t.same([client.hasEnded(3), client.hasEnded(5)], [true, true])
+})
+
 t.test('an answer that its client opens no window for is given up, also where all of it has come', async (t) => {
   const { http: port, clock, records } = await front(t, (_req, res) => res.end(Buffer.alloc(10_000)))
   const client = H2Peer.connect(t, port, [INITIAL_WINDOW_SIZE, 0])
