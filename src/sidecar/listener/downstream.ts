@@ -184,8 +184,8 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
 
   onDiscarded(): void {
     this.#pace?.end()
-    if (this.#answer.keepAlive) this.#next()
-    else this.close() // drained meanwhile
+    this.#input.state = WAIT
+    this.exchangeDone()
   }
 
   onFault(verdict: Verdict): void {
