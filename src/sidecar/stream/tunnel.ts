@@ -167,10 +167,12 @@ export class Tunnel implements TunnelOwner {
   /** Both ways; what is still to be taken has until the deadline, and its socket then closes by itself. */
   #onEnded(): void {
     if (this.#down.isFlushed && this.#up.isFlushed) this.#finish('ended', null)
+    else if (!this.#over && !this.#idle.armed) this.#wheel.schedule(this.#idle, HALF_CLOSED_IDLE_MS) // silence had no end
   }
 
   #onIdle(): void {
-    const limitMs = this.#halves === 0 ? this.#idleMs : Math.min(this.#idleMs, HALF_CLOSED_IDLE_MS)
+    const idleMs = this.#idleMs || HALF_CLOSED_IDLE_MS
+    const limitMs = this.#halves === 0 ? idleMs : Math.min(idleMs, HALF_CLOSED_IDLE_MS)
     const leftMs = limitMs - (this.#nowMs() - this.#lastMs)
     if (leftMs > 0) this.#wheel.schedule(this.#idle, Math.min(leftMs, HALF_CLOSED_IDLE_MS))
     else this.#finish('idle', null)

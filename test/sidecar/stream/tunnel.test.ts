@@ -1,12 +1,17 @@
 /** Opaque TCP whose two ways have ended. */
 import net from 'node:net'
 import t from 'tap'
+import { EXTENSION, pack } from '../../../src/xds/type-urls.ts'
 import { createPlane, listen, NO_CREDENTIALS, staticCluster, tcpListener } from '../../helpers/data-plane.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { eventually, settled, Wire } from '../listener/front.ts'
 
 t.test('what a client does not take after both ends has its time, and then goes', async (t) => {
-  for (const takesIt of [true, false]) {
+  for (const [takesIt, idleTimeout] of [
+    [true, { seconds: 3600 }],
+    [false, { seconds: 3600 }],
+    [false, { seconds: 0 }],
+  ] as const) {
     const sockets: net.Socket[] = []
     const app = net.createServer({ allowHalfOpen: true }, (socket) => {
       sockets.push(socket.on('error', () => {}).resume())
@@ -14,7 +19,9 @@ t.test('what a client does not take after both ends has its time, and then goes'
     const clock = new ManualClock()
     const { plane, port, records } = createPlane('client', NO_CREDENTIALS, { clock })
     plane.setClusters([staticCluster('db', await listen(app))])
-    t.same(await plane.setListeners([tcpListener('db', 'db')]), [])
+    const proxy = { name: 'tcp', typedConfig: pack(EXTENSION.tcpProxy, { cluster: 'db', idleTimeout }) }
+    const filterChains = [{ filters: [proxy] }]
+    t.same(await plane.setListeners([{ ...tcpListener('db', 'db'), filterChains }]), [])
     t.teardown(async () => {
       await plane.drain(0)
       app.close()
