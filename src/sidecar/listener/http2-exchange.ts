@@ -303,8 +303,10 @@ export class Http2Exchange implements DownstreamPeer, StreamHandler {
     this.#stall?.stop()
     if (h2 !== null && h2.generation === this.#generation) {
       h2.owner = NOBODY // what is queued still goes out
-      if (code !== null) h2.reset(code)
-      else if (h2.queuedBytes > 0) this.#owner.rests.watch(h2)
+      const isQueued = h2.queuedBytes > 0 && (code === null || code === NO_ERROR)
+      if (isQueued && code !== null) h2.stopWhenSent()
+      else if (code !== null) h2.reset(code)
+      if (isQueued) this.#owner.rests.watch(h2)
     }
     this.#owner.release(this)
   }

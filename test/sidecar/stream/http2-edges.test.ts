@@ -1,6 +1,7 @@
 /** What HTTP/2 peers may do at the wrong moment: ends, resets and silence, by frames that the test writes. */
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import { forward } from '../../helpers/data-plane.ts'
 import { H2Peer } from '../../helpers/h2-peer.ts'
 import * as h2 from '../../helpers/h2-wire.ts'
 import { eventually, front, type Front, type FrontInit, settled } from '../listener/front.ts'
@@ -99,6 +100,42 @@ t.test('an answer that its client opens no window for is given up, also where al
   clock.advance(200_000)
   await client.heard()
   t.same(resets(), [1])
+})
+
+t.test('an answer before its request is whole is not cut where it has to wait', async (t) => {
+  const bytes = 10_000
+  const app = net.createServer((socket) =>
+    socket
+      .on('error', () => {})
+      .once('data', () => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`)),
+  )
+  const own = {
+    name: 'own',
+    match: { prefix: '/own' },
+    directResponse: { status: 413, body: { inlineString: 'x'.repeat(bytes) } },
+  }
+  const { http: port, plane, records } = await front(t, app, { routes: [own, forward('app')] })
+  for (const [path, isWhole] of [
+    ['/own', false],
+    ['/app', false],
+    ['/app', true],
+  ] as const) {
+    const client = H2Peer.connect(t, port, [INITIAL_WINDOW_SIZE, 100])
+    const before = records.ended.length
+    client.send(h2.headers(1, h2.block(h2.requestFields('POST', path)), false), h2.data(1, 'some'))
+    await records.at(before)
+    await client.heard()
+    client.send(h2.data(1, ' more', isWhole))
+    await client.heard()
+    t.equal(client.body(1).length, 100)
+    client.send(h2.windowUpdate(1, bytes))
+    await client.heard()
+    t.equal(client.body(1).length, bytes)
+    t.ok(client.hasEnded(1))
+    const resets = client.frames.filter((f) => f.type === h2.FRAME.RST_STREAM).map((f) => f.payload)
+    t.same(resets, isWhole ? [] : [h2.reset(1, NO_ERROR).subarray(9)], path)
+    t.equal(plane.bufferedBytes(), 0)
+  }
 })
 
 t.test('what is left of a request whose answer is whole is not sent', async (t) => {

@@ -105,7 +105,8 @@ export class Core implements OutputOwner, SenderOwner, SettingsSink {
   }
 
   onEndSent(stream: Http2Stream): void {
-    this.settle(stream)
+    if (stream.stopsPeer && !stream.remoteEnded) this.#host.reset(stream, NO_ERROR)
+    else this.settle(stream)
   }
 
   onTableSize(bytes: number): void {

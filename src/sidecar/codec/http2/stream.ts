@@ -116,6 +116,8 @@ export class Http2Stream {
   sendWindowBytes = 0
   readonly queue = new ByteQueue()
   endQueued = false
+  /** Nothing more is wanted of the peer once our end is sent (section 8.1). */
+  stopsPeer = false
   trailerBlock: Buffer | null = null
   /** In the ring of streams that could send. */
   next: Http2Stream | null = null
@@ -160,6 +162,12 @@ export class Http2Stream {
     this.#host.reset(this, code)
   }
 
+  /** Behind an answer that is whole but queued: then a reset with NO_ERROR. Until then what comes is thrown away. */
+  stopWhenSent(): void {
+    this.stopsPeer = true
+    this.resume()
+  }
+
   /** DATA is held back (as copies) and the stream's window not credited, so that the peer stops at it. */
   pause(): void {
     this.paused = true
@@ -202,6 +210,7 @@ export class Http2Stream {
     this.sendWindowBytes = 0
     this.queue.clear()
     this.endQueued = false
+    this.stopsPeer = false
     this.trailerBlock = null
     this.tailSlab = NO_SLAB
     this.tailEpoch = -1
