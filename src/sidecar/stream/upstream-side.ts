@@ -114,6 +114,7 @@ export class UpstreamSide implements UpstreamHandler {
   #wait(): void {
     const request = this.#request
     request.phase = WAITING
+    this.#deadlines.cancelTry() // a try that waits for its place would be made twice
     if (!request.inRead && !request.isDone) this.#peer.pauseRequest()
   }
 
@@ -186,7 +187,6 @@ export class UpstreamSide implements UpstreamHandler {
     this.attempts.tried.push(this.#selection.endpoint!)
     this.#selection.leaveEndpoint()
     this.#upstream = null
-    this.#deadlines.cancelTry()
     this.#wait()
     this.#deadlines.armBackOff(delayMs)
     return true

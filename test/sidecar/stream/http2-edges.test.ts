@@ -9,6 +9,7 @@ import { eventually, front, type Front, type FrontInit, settled } from '../liste
 const HTTP2 = { explicitHttpConfig: { http2ProtocolOptions: { allowConnect: true } } }
 const NO_ERROR = 0
 const INTERNAL_ERROR = 2
+const REFUSED_STREAM = 7
 const MAX_CONCURRENT_STREAMS = 3
 const INITIAL_WINDOW_SIZE = 4
 const ENABLE_CONNECT_PROTOCOL = 8
@@ -46,6 +47,38 @@ t.test('what comes of a body while the next attempt waits is not lost', async (t
   client.send(h2.data(1, 'three', true))
   await server.until(() => server.hasEnded(3))
   t.equal(server.body(3), 'one,two,three')
+})
+
+t.test('a refused request that waits for its place has no try that could time out', async (t) => {
+  const retryPolicy = {
+    retryOn: 'reset',
+    numRetries: { value: 1 },
+    perTryTimeout: { seconds: 10 },
+    retryBackOff: { baseInterval: { seconds: 1 } },
+  }
+  const cluster = { circuitBreakers: { thresholds: [{ maxConnections: { value: 1 } }] } }
+  const { sidecar, servers } = await beforeServer(t, { action: { retryPolicy }, cluster })
+  const client = H2Peer.connect(t, sidecar.http)
+  client.send(h2.headers(1, request('GET')))
+  await eventually(() => servers.length === 1)
+  const server = servers[0]!
+  await server.frame(h2.FRAME.HEADERS, 1)
+  server.send(h2.headers(1, OK, false))
+  await client.frame(h2.FRAME.HEADERS, 1)
+  client.send(h2.headers(3, request('GET')))
+  await server.frame(h2.FRAME.HEADERS, 3)
+  server.send(h2.settings([MAX_CONCURRENT_STREAMS, 1]), h2.reset(3, REFUSED_STREAM))
+  await server.heard()
+  sidecar.clock.advance(10_100)
+  server.send(h2.data(1, '', true))
+  await server.frame(h2.FRAME.HEADERS, 5)
+  server.send(h2.settings([MAX_CONCURRENT_STREAMS, 100]))
+  await server.heard()
+  sidecar.clock.advance(1100)
+  server.send(h2.headers(5, OK))
+  await client.until(() => client.hasEnded(3))
+  await server.heard()
+  t.equal(server.frames.filter((f) => f.type === h2.FRAME.HEADERS).length, 3)
 })
 
 t.test('trailers of a request without a body wait for its connection, too', async (t) => {
