@@ -50,13 +50,13 @@ export class LineBuffer {
     this.#putEscaped(value, SPACE + 1)
   }
 
-  /** Within a text of JSON: what would end it is written as `\u00NN`. */
+  /** Within a text of JSON: what would end it is written as `\uNNNN`. */
   putJsonText(value: string): void {
-    const end = Math.min(value.length, MAX_FIELD_BYTES)
-    for (let i = 0; i < end; i++) {
+    const end = this.#at + MAX_FIELD_BYTES
+    for (let i = 0; i < value.length && this.#at < end; i++) {
       const c = value.charCodeAt(i)
       if (c >= SPACE && c <= LAST_PRINTABLE && c !== QUOTE && c !== BACKSLASH) this.#bytes[this.#at++] = c
-      else this.putRaw(`\\u00${c.toString(16).padStart(2, '0')}`)
+      else this.putRaw(`\\u${c.toString(16).padStart(4, '0')}`)
     }
   }
 

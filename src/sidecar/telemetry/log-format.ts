@@ -57,7 +57,7 @@ const TIME = 'START_TIME'
 
 /** A text line; it ends where the text says so. */
 export function compileTextFormat(text: string): PutLine {
-  const parts = partsOf(text)
+  const parts = partsOf(text, utf8)
   checkSize(parts)
   return (out, x) => {
     for (const part of parts) {
@@ -95,9 +95,13 @@ function jsonOf(value: google.protobuf.Value): (Part | Part[])[] {
   }
   if (value.listValue) throw new Error('lists are not supported in json_format')
   if (typeof value.stringValue !== 'string') return [raw(JSON.stringify(value.numberValue ?? value.boolValue ?? null))]
-  const parts = partsOf(value.stringValue)
+  const parts = partsOf(value.stringValue, (text) => ascii(text).slice(1, -1))
   const [only] = parts
   return only !== undefined && parts.length === 1 && only.kind !== 'raw' ? [only] : [parts]
+}
+
+function utf8(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
 }
 
 /** JSON of a text in ASCII alone. */
@@ -108,7 +112,7 @@ function ascii(text: string): string {
 function putQuoted(out: LineBuffer, parts: readonly Part[], x: Exchange): void {
   out.putRaw('"')
   for (const part of parts) {
-    if (part.kind === 'raw') out.putJsonText(part.raw)
+    if (part.kind === 'raw') out.putRaw(part.raw)
     else if (part.kind === 'time') out.putTime(x.startEpochMs)
     else if (part.kind === 'text') out.putJsonText(part.of(x) || '-')
     else putNumber(out, part.of(x), '-')
@@ -123,12 +127,13 @@ function putNumber(out: LineBuffer, value: number, none: string): void {
 
 const OPERATOR = /%(?:([A-Z_0-9]+(?:\([^)%]*\))?)(?::(\d+))?)?%/g
 
-function partsOf(template: string): Part[] {
+/** `write`: how our own text stands in the line. */
+function partsOf(template: string, write: (text: string) => string): Part[] {
   const parts: Part[] = []
   let from = 0
   const raw = (text: string): void => {
     if (text.includes('%')) throw new Error(`"${text}": a "%" by itself is written "%%"`)
-    if (text !== '') parts.push({ kind: 'raw', raw: Buffer.from(text, 'utf8').toString('latin1') })
+    if (text !== '') parts.push({ kind: 'raw', raw: write(text) })
   }
   for (const { index, 0: whole, 1: name, 2: most } of template.matchAll(OPERATOR)) {
     raw(template.slice(from, index))

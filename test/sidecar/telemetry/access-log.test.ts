@@ -159,7 +159,7 @@ t.test('a format of its own: JSON, with types', async (t) => {
       at: { stringValue: '%START_TIME%' },
       code: { stringValue: '%RESPONSE_CODE%' },
       route: { stringValue: '%ROUTE_NAME%' },
-      to: { stringValue: '%REQ(:METHOD)% "%REQ(:PATH)%"' },
+      to: { stringValue: '%REQ(:METHOD)% → "%REQ(:PATH)%"' },
       'ü"': {
         structValue: { fields: { fixed: { boolValue: true }, n: { numberValue: 1.5 }, none: { nullValue: 0 } } },
       },
@@ -174,11 +174,22 @@ t.test('a format of its own: JSON, with types', async (t) => {
     at: '2026-01-31T12:00:00.007Z',
     code: 200,
     route: null,
-    to: 'GET "/version?x=1"',
+    to: 'GET → "/version?x=1"',
     'ü"': { fixed: true, n: 1.5, none: null },
     took: null,
     agent: fields.userAgent,
   })
+})
+
+t.test('lines of JSON arrive whole, however much of them has to be escaped', async (t) => {
+  const names = ['method', 'path', 'authority', 'forwardedFor', 'userAgent', 'requestId'] as const
+  const fields = Object.fromEntries(names.map((name) => [name, '\xff'.repeat(4000)]))
+  const operators = ['REQ(:METHOD)', 'REQ(:PATH)', 'REQ(:AUTHORITY)', 'REQ(X-FORWARDED-FOR)', 'REQ(USER-AGENT)']
+  const all = [...operators, ...operators, 'REQ(X-REQUEST-ID)'].map((name, i) => [i, { stringValue: `%${name}%` }])
+  const format = compileJsonFormat({ fields: Object.fromEntries(all) })
+  const found = await lines(join(t.testdir(), 'a.log'), [fields, fields, fields], format)
+  for (const line of found) t.match(Object.keys(JSON.parse(line)), { length: all.length })
+  t.equal(found.length, 3)
 })
 
 t.test('a format that cannot be filled in is refused', (t) => {
