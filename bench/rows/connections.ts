@@ -14,7 +14,7 @@ const SIZES = { quick: { reps: 1, seconds: 1 }, default: { reps: 5, seconds: 1 }
 const CONCURRENCY = 4
 const JOB = { kind: 'connections', path: '/1k', concurrency: CONCURRENCY, expectedBytes: 1024 } as const
 // some 600 a second: V8 has compiled what a connection takes after a few thousand
-const WARM_ROUNDS = { quick: 3, default: 8, full: 12 }
+const WARM_ROUNDS = { quick: 2, default: 8, full: 12 }
 const CELLS = [{ cell: `${CONCURRENCY} at once` }]
 
 export const connections: Row = (context) =>
