@@ -4,24 +4,19 @@ import t, { type Test } from 'tap'
 import {
   assignment,
   createPlane,
-  edsCluster,
   forward,
   httpListener,
   listen,
-  meshCluster,
-  type Plane,
   routes,
   staticCluster,
   TestCredentials,
 } from '../../helpers/data-plane.ts'
-import { credential, spiffeId } from '../../helpers/credentials.ts'
+import { credential } from '../../helpers/credentials.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { eventually, front, get, settled, Wire } from '../listener/front.ts'
+import { CLUSTER, meshClient, type MeshClient } from './mesh-client.ts'
 
-const CLUSTER = 'outbound|80||server.default.svc.cluster.local'
-
-interface Rig extends Plane {
-  http: number
+interface Rig extends MeshClient {
   /** What the endpoint has accepted; it never ends a handshake. */
   sockets: net.Socket[]
 }
@@ -30,18 +25,8 @@ async function silent(t: Test): Promise<Rig> {
   const sockets: net.Socket[] = []
   const server = net.createServer((socket) => void sockets.push(socket.on('error', () => {}).resume()))
   // no deadline of ours ends a dial here
-  const made = createPlane('client', new TestCredentials(credential('client')), { clock: new ManualClock() })
-  const { plane } = made
-  plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], edsCluster(CLUSTER))])
-  plane.setEndpoints([assignment(CLUSTER, [{ port: await listen(server), mesh: true }])])
-  plane.setRoutes([routes('80', forward(CLUSTER))])
-  t.same(await plane.setListeners([httpListener('out', { rds: '80' })]), [])
-  t.teardown(async () => {
-    await plane.drain(0)
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return { ...made, http: made.port('out'), sockets }
+  const made = await meshClient(t, server, sockets, { clock: new ManualClock() })
+  return { ...made, sockets }
 }
 
 const without = ({ plane }: Rig): void => void plane.setEndpoints([assignment(CLUSTER, [])])

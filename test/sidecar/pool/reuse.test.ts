@@ -2,22 +2,11 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import t from 'tap'
-import { credential, spiffeId } from '../../helpers/credentials.ts'
-import {
-  assignment,
-  createPlane,
-  edsCluster,
-  forward,
-  httpListener,
-  listen,
-  meshCluster,
-  routes,
-  TestCredentials,
-} from '../../helpers/data-plane.ts'
+import { credential } from '../../helpers/credentials.ts'
 import { hasHandles } from '../../../src/sidecar/transport/stream-handle.ts'
 import { eventually, front, get, settled, Wire } from '../listener/front.ts'
+import { meshClient } from './mesh-client.ts'
 
-const CLUSTER = 'outbound|80||server.default.svc.cluster.local'
 const RECORD_BYTES = 16 * 1024
 const HIGH_WATER_BYTES = 64 * 1024
 
@@ -31,19 +20,10 @@ t.test('an answer that ends while its client does not keep up does not stop the 
   const app = tls.createServer({ key, cert, ALPNProtocols: ['istio-http/1.1'] }, (socket) => {
     sockets.push(socket.on('error', () => {}))
   })
-  const { plane, port, records } = createPlane('client', new TestCredentials(credential('client')))
-  plane.setClusters([meshCluster(CLUSTER, [spiffeId('server')], edsCluster(CLUSTER))])
-  plane.setEndpoints([assignment(CLUSTER, [{ port: await listen(app), mesh: true }])])
-  plane.setRoutes([routes('80', forward(CLUSTER))])
-  t.same(await plane.setListeners([httpListener('out', { rds: '80' })]), [])
-  t.teardown(async () => {
-    await plane.drain(0)
-    for (const socket of sockets) socket.destroy()
-    app.close()
-  })
+  const { plane, http: port, records } = await meshClient(t, app, sockets)
   // a machine with other work may cut the read: then the end is still to come, and it is tried again
   for (let numEnded = 0; records.ended.length === numEnded;) {
-    const slow = new Wire(t, port('out'))
+    const slow = new Wire(t, port)
     slow.socket.pause()
     const before = sockets[0]?.bytesRead ?? 0
     slow.send(get('/'))
@@ -64,7 +44,7 @@ t.test('an answer that ends while its client does not keep up does not stop the 
   }
   const [server] = sockets
   t.ok(plane.bufferedBytes() > HIGH_WATER_BYTES)
-  const next = new Wire(t, port('out')).send(get('/'))
+  const next = new Wire(t, port).send(get('/'))
   server!.once('data', () => server!.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
   await next.sees(/ok$/)
   t.equal(sockets.length, 1, 'on the same connection')
