@@ -21,6 +21,10 @@ export class TimerEntry {
   get armed(): boolean {
     return this.prev !== null
   }
+  /** It is due at `atMs` at the latest: there is no need to arm it anew, which costs. */
+  isDueBy(atMs: number): boolean {
+    return this.armed && this.deadlineMs <= atMs
+  }
 }
 
 class Level {

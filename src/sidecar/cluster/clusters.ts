@@ -42,12 +42,14 @@ export function weightClusters(
   several: readonly { name: string; weight: number }[],
   only: string,
 ): WeightedClusters {
-  const weighted = several.filter(({ weight }) => weight > 0)
-  if (several.length > 0 && weighted.length === 0) throw new Error('the weights of these clusters add up to 0')
-  const chosen = weighted.length > 0 ? weighted : [{ name: only, weight: 1 }]
-  if (chosen.some(({ name }) => name === '')) throw new Error('a route or a TCP proxy names no cluster')
+  const named = several.length > 0 ? several : [{ name: only, weight: 1 }]
+  if (named.some(({ name }) => name === '')) throw new Error('a route or a TCP proxy names no cluster')
+  // one that gets nothing now may get some with the next version: its cell is asked for too
+  const cells = named.map(({ name, weight }) => ({ cell: all.cell(name), weight }))
+  const chosen = cells.filter(({ weight }) => weight > 0)
+  if (chosen.length === 0) throw new Error('the weights of these clusters add up to 0')
   let sum = 0
-  return { clusters: chosen.map(({ name }) => all.cell(name)), upTo: chosen.map(({ weight }) => (sum += weight)) }
+  return { clusters: chosen.map(({ cell }) => cell), upTo: chosen.map(({ weight }) => (sum += weight)) }
 }
 
 /** One of several, by weight: an independent draw each time. */

@@ -264,7 +264,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
       return
     }
     if (input.state === WAIT) {
-      if (!this.#answer.hasRoom) return // who asks and does not read must not pile up answers
+      if (!this.#answer.hasRoom()) return // who asks and does not read must not pile up answers
       this.#next()
     } else this.#settings.proxy.wheel.schedule(this.#timer, DISCARD_MS)
     if (!input.isReading) this.resumeRequest()
@@ -277,8 +277,7 @@ export class Downstream implements AnswerOwner, InputHandler, Connection, Transp
     this.#headTimed = false
     this.#lastMs = this.#stream.x.startMs + this.#stream.x.durationMs
     const { proxy, idleTimeoutMs } = this.#settings
-    if (!this.#timer.armed || this.#timer.deadlineMs > this.#lastMs + idleTimeoutMs)
-      proxy.wheel.schedule(this.#timer, idleTimeoutMs)
+    if (!this.#timer.isDueBy(this.#lastMs + idleTimeoutMs)) proxy.wheel.schedule(this.#timer, idleTimeoutMs)
   }
 
   /** What its head is refused for is a request all the same, to those who count. */

@@ -76,12 +76,8 @@ export class Http1Answer implements DownstreamPeer {
   }
 
   /** The client can tell where the body under way should end. */
-  get isFramed(): boolean {
-    return this.#response.isFramed
-  }
-
   /** False: too much of what was answered is not taken yet, and the transport's `onDrain` follows, or the end. */
-  get hasRoom(): boolean {
+  hasRoom(): boolean {
     if (this.#transport.takesMore) return true
     this.#watch()
     return false

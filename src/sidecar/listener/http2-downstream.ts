@@ -15,7 +15,7 @@ import { Session } from '../codec/http2/session.ts'
 import type { Http2Stream, StreamHandler } from '../codec/http2/stream.ts'
 import { MALFORMED, type Verdict } from '../codec/verdict.ts'
 import type { ConnectionInfo, HttpSettings } from '../stream/context.ts'
-import { openSessionTransport, SESSION_BUFFER_BYTES } from '../transport/open.ts'
+import { openTransport, sessionBufferBytes } from '../transport/open.ts'
 import { ReadEnd } from '../transport/read-end.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { TurnWriter } from '../transport/turn-writer.ts'
@@ -73,8 +73,9 @@ export class Http2Downstream implements Connection, TransportHandler, SessionHan
     this.#owner = owner
     const { nowMs, wheel } = settings.proxy
     const { http2, common, bufferLimitBytes, delayedCloseTimeoutMs } = settings.protocol
-    const transport = openSessionTransport(link, bufferLimitBytes)
-    this.#maxUnreadBytes = (bufferLimitBytes ?? SESSION_BUFFER_BYTES) + MAX_HEAD_BYTES
+    const bufferBytes = sessionBufferBytes(bufferLimitBytes)
+    const transport = openTransport(link, bufferBytes)
+    this.#maxUnreadBytes = bufferBytes + MAX_HEAD_BYTES
     this.#transport = transport
     this.rests = new Http2Rests(settings.proxy)
     this.#linger = new Linger(transport, wheel, delayedCloseTimeoutMs)

@@ -43,8 +43,7 @@ export class Pace {
     this.#pausedAtMs = -1
     this.#timer ??= new TimerEntry(() => this.#onTimer())
     // the last body may have bought it more time
-    if (!this.#timer.armed || this.#timer.deadlineMs > this.#startMs + GRACE_MS)
-      this.#clock.wheel.schedule(this.#timer, GRACE_MS)
+    if (!this.#timer.isDueBy(this.#startMs + GRACE_MS)) this.#clock.wheel.schedule(this.#timer, GRACE_MS)
   }
 
   pause(): void {

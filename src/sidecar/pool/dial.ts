@@ -109,13 +109,9 @@ export function dial(dialer: Dialer, target: DialTarget, done: DialDone): () => 
     }
     const generation = dialer.tls.generation()
     dialer.tls.handshake(raw, tls, (error, secured) => {
-      if (secured === null) {
-        settle('connect_failure', tlsDetail(error), null)
-        return
-      }
-      if (settled) raw.destroy()
-      const { socket, peerId, alpn, lifeMs } = secured
-      settle(null, '', { socket, raw, peerId, alpn, generation, lifeMs, input: null })
+      if (secured === null) settle('connect_failure', tlsDetail(error), null)
+      else if (settled) raw.destroy()
+      else settle(null, '', { ...secured, raw, generation, input: null })
     })
   }
   raw.on('error', onError)

@@ -16,7 +16,7 @@ import { Session } from '../codec/http2/session.ts'
 import { NOBODY, type StreamHandler } from '../codec/http2/stream.ts'
 import type { UpstreamProtocol } from '../codec/protocol.ts'
 import type { Life, LifeHandler } from '../transport/life.ts'
-import { openSessionTransport } from '../transport/open.ts'
+import { openTransport, sessionBufferBytes } from '../transport/open.ts'
 import { ReadEnd } from '../transport/read-end.ts'
 import type { Transport, TransportHandler } from '../transport/transport.ts'
 import { TurnWriter } from '../transport/turn-writer.ts'
@@ -77,7 +77,7 @@ export class Http2Link implements TransportHandler, SessionHandler, Http2Request
     this.peerId = link.peerId
     this.localAddress = localLabel(link.raw)
     this.#owner = owner
-    this.#transport = openSessionTransport(link, protocol.bufferLimitBytes)
+    this.#transport = openTransport(link, sessionBufferBytes(protocol.bufferLimitBytes))
     const { http2, common } = protocol
     this.#nowMs = nowMs
     this.#resets = new Bucket(link.peerId === '' ? CAREFUL_RESETS : MESH_PEER_RESETS, nowMs())

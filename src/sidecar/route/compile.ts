@@ -114,11 +114,7 @@ function compileDirect(status: number, body: envoy.config.core.v3.DataSource | n
 
 function compileForward(action: envoy.config.route.v3.RouteAction, clusters: Clusters): RouteAction {
   const weighted = action.weightedClusters?.clusters ?? []
-  // one that gets nothing now may get some with the next version: its cell is asked for too
-  const several = weighted.map(({ weight, name }) => ({
-    weight: weight?.value ?? 0,
-    name: clusters.cell(name ?? '').name,
-  }))
+  const several = weighted.map(({ name, weight }) => ({ name: name ?? '', weight: weight?.value ?? 0 }))
   return {
     kind: 'forward',
     ...weightClusters(clusters, several, action.cluster ?? ''),

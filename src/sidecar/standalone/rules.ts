@@ -45,7 +45,7 @@ export interface Broken {
   message: string
 }
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- NUL is one of those looked for
 const NOT_IN_HEADERS = /[\0\r\n]/
 
 /** `message` has no other faults. */

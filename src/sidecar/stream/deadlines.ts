@@ -54,7 +54,8 @@ export class Deadlines {
     this.#heldMs = 0
     this.#activeMs = nowMs
     this.#idleMs = idleMs
-    if (idleMs > 0 && !looksBy(this.#idle, nowMs + idleMs)) this.#armIdle(lookMs(idleMs))
+    // the last exchange may have had more time
+    if (idleMs > 0 && this.#idle?.isDueBy(nowMs + idleMs) !== true) this.#armIdle(lookMs(idleMs))
   }
 
   /** A tunnel, or a route, may be silent for other times than a request. */
@@ -158,9 +159,4 @@ export class Deadlines {
 
 function lookMs(idleMs: number): number {
   return Math.min(idleMs, Math.max(MIN_LOOK_MS, idleMs / LOOKS))
-}
-
-/** The last exchange may have had more time. */
-function looksBy(timer: TimerEntry | null, atMs: number): boolean {
-  return timer !== null && timer.armed && timer.deadlineMs <= atMs
 }

@@ -1,7 +1,7 @@
 /**
- * The access log. In: ended exchanges. Out: one line each, in Istio's default text format or one of log-format.ts, to a file or standard
- * output. Lines are bytes in one buffer that goes to sonic-boom when it is nearly full or 100 ms old; a disk that
- * does not keep up costs lines (counted), never a request's time.
+ * The access log. In: ended exchanges. Out: one line each, in Istio's default text format or one of log-format.ts, to a
+ * file or standard output. Lines are bytes in one buffer that goes to sonic-boom when it is nearly full or 100 ms old; a
+ * disk that does not keep up costs lines (counted), never a request's time.
  *
  *   [START] "METHOD PATH PROTOCOL" CODE FLAGS DETAILS TERMINATION "TRANSPORT_FAILURE" RECEIVED SENT DURATION
  *   UPSTREAM_TIME "XFF" "USER_AGENT" "REQUEST_ID" "AUTHORITY" "UPSTREAM_HOST" CLUSTER UPSTREAM_LOCAL
@@ -136,9 +136,7 @@ function putQuoted(out: LineBuffer, value: string): void {
   out.putRaw('"')
 }
 
-/** Negative: there is none. */
 function putNumber(out: LineBuffer, value: number): void {
   out.putRaw(' ')
-  if (value < 0) out.putRaw('-')
-  else out.putInteger(value)
+  out.putNumber(value, '-')
 }

@@ -92,6 +92,12 @@ export class LineBuffer {
     }
   }
 
+  /** The same; `none` stands for a negative one, which there is not. */
+  putNumber(value: number, none: string): void {
+    if (value < 0) this.putRaw(none)
+    else this.putInteger(value)
+  }
+
   /** `2026-01-31T12:00:00.000Z`; the text of the second is made once a second. */
   putTime(epochMs: number): void {
     const second = Math.floor(epochMs / 1000)

@@ -64,7 +64,7 @@ export function compileTextFormat(text: string): PutLine {
       if (part.kind === 'raw') out.putRaw(part.raw)
       else if (part.kind === 'time') out.putTime(x.startEpochMs)
       else if (part.kind === 'text') out.putField(part.of(x))
-      else putNumber(out, part.of(x), '-')
+      else out.putNumber(part.of(x), '-')
     }
   }
 }
@@ -77,7 +77,7 @@ export function compileJsonFormat(format: google.protobuf.Struct): PutLine {
     for (const value of values) {
       if (Array.isArray(value)) putQuoted(out, value, x)
       else if (value.kind === 'raw') out.putRaw(value.raw)
-      else if (value.kind === 'number') putNumber(out, value.of(x), 'null')
+      else if (value.kind === 'number') out.putNumber(value.of(x), 'null')
       else if (value.kind === 'text' && value.of(x) === '') out.putRaw('null')
       else putQuoted(out, [value], x)
     }
@@ -115,14 +115,9 @@ function putQuoted(out: LineBuffer, parts: readonly Part[], x: Exchange): void {
     if (part.kind === 'raw') out.putRaw(part.raw)
     else if (part.kind === 'time') out.putTime(x.startEpochMs)
     else if (part.kind === 'text') out.putJsonText(part.of(x) || '-')
-    else putNumber(out, part.of(x), '-')
+    else out.putNumber(part.of(x), '-')
   }
   out.putRaw('"')
-}
-
-function putNumber(out: LineBuffer, value: number, none: string): void {
-  if (value < 0) out.putRaw(none)
-  else out.putInteger(value)
 }
 
 const OPERATOR = /%(?:([A-Z_0-9]+(?:\([^)%]*\))?)(?::(\d+))?)?%/g

@@ -8,7 +8,7 @@ import type { Transport, TransportSide } from './transport.ts'
  * What of a session's output may wait in its transport, where the configuration says nothing. TLS tells only a turn later
  * that a write is done: a turn's output must not look like a peer that does not read.
  */
-export const SESSION_BUFFER_BYTES = 256 * 1024
+const SESSION_BUFFER_BYTES = 256 * 1024
 
 /** `bufferLimitBytes`: how much may wait in it; `null`: as much as is usual. */
 export function openTransport(side: TransportSide, bufferLimitBytes: number | null): Transport {
@@ -18,7 +18,7 @@ export function openTransport(side: TransportSide, bufferLimitBytes: number | nu
     : new HandleTransport(side, handle, bufferLimitBytes)
 }
 
-/** For a connection of HTTP/2, of either side. */
-export function openSessionTransport(side: TransportSide, bufferLimitBytes: number | null): Transport {
-  return openTransport(side, bufferLimitBytes ?? SESSION_BUFFER_BYTES)
+/** How much may wait in the transport of an HTTP/2 connection, of either side. */
+export function sessionBufferBytes(bufferLimitBytes: number | null): number {
+  return bufferLimitBytes ?? SESSION_BUFFER_BYTES
 }

@@ -9,10 +9,10 @@ import { headerName, type HeaderName } from '../names.ts'
 import { PSEUDO_BIT } from './hpack/fields.ts'
 import { CONNECT_REQUEST, HEAD_REQUEST, type Http2Stream } from './stream.ts'
 
-const CONTENT_LENGTH = headerName('content-length')
 /** Of `:scheme`. */
 export type Scheme = 'http' | 'https'
 
+const CONTENT_LENGTH = headerName('content-length')
 const SMALL = Array.from({ length: 1024 }, (_, n) => String(n))
 
 export class Http2HeadEncoder implements HeadEncoder {

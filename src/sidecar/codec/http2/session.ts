@@ -83,7 +83,8 @@ export class Session implements StreamHost {
 
   /**
    * The same, but a peer that opens streams and resets them has only some of them in one go, so that others are served
-   * in between, and one that asks for much only until that has been written. Returns how far it came: what follows is to be given again, later, before anything else.
+   * in between, and one that asks for much only until that has been written. Returns how far it came: what follows is to
+   * be given again, later, before anything else.
    */
   // hot
   receiveSome(buf: Buffer, start: number, end: number): number {
