@@ -36,20 +36,28 @@ export interface WeightedClusters {
   upTo: readonly number[]
 }
 
-/** Of `several` those that have a weight; where `several` is empty, `only`. Throws an Error where one has no name. */
-export function weightClusters(
+/**
+ * Of `several` those that have a weight; where `several` is empty, `only`. One that gets nothing now may get some with the
+ * next version: its cell is asked for too. Throws an Error where one has no name.
+ */
+export function weightClusters<T extends { name?: string | undefined }>(
   all: Clusters,
-  several: readonly { name: string; weight: number }[],
+  several: readonly T[],
+  weightOf: (one: T) => number,
   only: string,
 ): WeightedClusters {
-  const named = several.length > 0 ? several : [{ name: only, weight: 1 }]
-  if (named.some(({ name }) => name === '')) throw new Error('a route or a TCP proxy names no cluster')
-  // one that gets nothing now may get some with the next version: its cell is asked for too
-  const cells = named.map(({ name, weight }) => ({ cell: all.cell(name), weight }))
-  const chosen = cells.filter(({ weight }) => weight > 0)
+  // the name is read last: what is wrong with the cluster is its name's fault
+  const cells = several.map((one) => ({ weight: weightOf(one), cell: namedCell(all, one.name ?? '') }))
+  const chosen =
+    several.length > 0 ? cells.filter(({ weight }) => weight > 0) : [{ weight: 1, cell: namedCell(all, only) }]
   if (chosen.length === 0) throw new Error('the weights of these clusters add up to 0')
   let sum = 0
   return { clusters: chosen.map(({ cell }) => cell), upTo: chosen.map(({ weight }) => (sum += weight)) }
+}
+
+function namedCell(all: Clusters, name: string): ClusterCell {
+  if (name === '') throw new Error('a route or a TCP proxy names no cluster')
+  return all.cell(name)
 }
 
 /** One of several, by weight: an independent draw each time. */

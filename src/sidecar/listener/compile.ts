@@ -248,12 +248,11 @@ function compileTcp(
   refs: ListenerRefs,
 ): TcpSettings {
   const weighted = tcp.weightedClusters?.clusters ?? []
-  const several = weighted.map(({ name, weight }) => ({ name: name ?? '', weight: weight ?? 0 }))
   return {
     proxy: withLogs(refs, tcp.accessLog ?? []),
     inbound,
     filters: { list: filters },
-    ...weightClusters(refs.clusters, several, tcp.cluster ?? ''),
+    ...weightClusters(refs.clusters, weighted, ({ weight }) => weight ?? 0, tcp.cluster ?? ''),
     idleTimeoutMs: durationMs(tcp.idleTimeout, DEFAULT_IDLE_MS),
   }
 }

@@ -114,10 +114,9 @@ function compileDirect(status: number, body: envoy.config.core.v3.DataSource | n
 
 function compileForward(action: envoy.config.route.v3.RouteAction, clusters: Clusters): RouteAction {
   const weighted = action.weightedClusters?.clusters ?? []
-  const several = weighted.map(({ name, weight }) => ({ name: name ?? '', weight: weight?.value ?? 0 }))
   return {
     kind: 'forward',
-    ...weightClusters(clusters, several, action.cluster ?? ''),
+    ...weightClusters(clusters, weighted, ({ weight }) => weight?.value ?? 0, action.cluster ?? ''),
     timeoutMs: durationMs(action.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
     retry: action.retryPolicy ? compileRetry(action.retryPolicy) : null,
     protocol: compileProtocol(action),
